@@ -1,0 +1,1 @@
+"""Spanish texts: data files only."""

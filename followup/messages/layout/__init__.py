@@ -1,0 +1,1 @@
+"""The frame around an e-mail: layout only, no words."""

@@ -1,0 +1,270 @@
+"""Raise alerts, take them, pass them on, close them: the work that a person must do about a patient."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from followup.core.errors import Conflict, InvalidInput
+from followup.core.states import move
+from followup.core.vocabulary import (
+    ALERT_MOVES,
+    AlertEventKind,
+    AlertKind,
+    AlertOutcome,
+    AlertStatus,
+    FlagStatus,
+    Tier,
+    worst,
+)
+from followup.services import alert_rows as rows
+from followup.services import audit, paging
+from followup.services.knowledge import Knowledge
+from followup.store.models import Alert, Communication, Flag, Organization, Patient, StaffUser
+from followup.store.queries import alerts as queries
+
+_PAGED = frozenset((Tier.URGENT, Tier.EMERGENCY))
+
+
+def trigger(
+    session: Session,
+    organization: Organization,
+    *,
+    kind: AlertKind,
+    tier: Tier,
+    patient: Patient | None = None,
+    sender: str | None = None,
+    communication: Communication | None = None,
+    flags: Iterable[str] = (),
+    knowledge: Knowledge,
+    now: datetime,
+) -> Alert:
+    """Raise what a person must look at, or add it to the open alert of the same patient (or unknown sender).
+
+    An urgent or emergency tier pages at once, at any hour. A worse tier raises the open alert; new danger on
+    an acknowledged one brings it back to triggered. `flags` are the taxonomy's words.
+    """
+
+    def known() -> Alert | None:
+        if patient is not None:
+            return queries.open_patient_alert(session, organization.id, kind, patient.id)
+        if sender is not None:
+            return queries.open_sender_alert(session, organization.id, kind, sender)
+        return None
+
+    def fresh() -> Alert:
+        return rows.new_alert(
+            session, organization.id, kind, tier, knowledge, now, patient=patient, sender=sender
+        )
+
+    alert, is_new = rows.find_or_add(session, known, fresh)
+    said = tuple(dict.fromkeys(flags))
+    if communication is not None and patient is not None:
+        rows.add_flags(session, alert, patient, communication, said, now)
+    kind_of_event = AlertEventKind.TRIGGERED if is_new else AlertEventKind.FLAG_ADDED
+    rows.record(session, alert, kind_of_event, now, communication=communication, tier=tier, flags=said)
+    if not is_new:
+        _raise(session, alert, tier, communication, knowledge, now)
+    elif tier in _PAGED:
+        page(session, alert, now=now, knowledge=knowledge)
+    if patient is not None:
+        alert.cannot_text = not queries.can_reach(session, organization.id, patient.id)
+    return alert
+
+
+def open_task(
+    session: Session,
+    organization_id: UUID,
+    *,
+    task: str,
+    patient: Patient | None,
+    now: datetime,
+    knowledge: Knowledge,
+    communication: Communication | None = None,
+) -> Alert:
+    """Ask staff to do something about a patient: one open routine item for each patient and task."""
+    alert, is_new = rows.find_or_add(
+        session,
+        lambda: queries.open_task_alert(session, organization_id, patient.id if patient else None, task),
+        lambda: rows.new_alert(
+            session,
+            organization_id,
+            AlertKind.STAFF_TASK,
+            Tier.ROUTINE,
+            knowledge,
+            now,
+            patient=patient,
+            task=task,
+        ),
+    )
+    kind = AlertEventKind.TRIGGERED if is_new else AlertEventKind.FLAG_ADDED
+    if is_new or communication is not None:
+        rows.record(session, alert, kind, now, communication=communication, task=task)
+    if patient is not None:
+        alert.cannot_text = not queries.can_reach(session, organization_id, patient.id)
+    return alert
+
+
+def page(
+    session: Session,
+    alert: Alert,
+    *,
+    now: datetime,
+    knowledge: Knowledge,
+    exclude: Iterable[UUID] = (),
+    message_key: str | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> int:
+    """Page the clinic's staff about this alert by SMS and e-mail; return how many people.
+
+    Those who receive pages are told; if there are none, all whose role may take alerts, and a task says so.
+    `exclude` holds ids of staff not to page. The caller raises the round before it pages again.
+    """
+    staff = queries.pageable_staff(session, alert.organization_id)
+    if not staff:
+        _ask_for_a_pager(session, alert, knowledge, now)
+        staff = queries.alert_takers(session, alert.organization_id)
+    left_out = set(exclude)
+    people = [person for person in staff if person.id not in left_out]
+    return paging.page(session, alert, people, now=now, message_key=message_key, fields=fields)
+
+
+def acknowledge(session: Session, alert: Alert, *, by: StaffUser, now: datetime) -> bool:
+    """Give the alert to `by` and stop what is still to be paged; False when somebody else was first.
+
+    A second call by the owner is True and changes nothing; Conflict when the alert is closed.
+    """
+    won = session.execute(
+        update(Alert)
+        .where(Alert.id == alert.id, Alert.status == AlertStatus.TRIGGERED)
+        .values(
+            status=AlertStatus.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=by.id, next_step_at=None
+        )
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(alert)
+    if not won.rowcount:  # type: ignore[attr-defined]
+        _refuse_closed(alert)
+        return alert.acknowledged_by == by.id
+    rows.record(session, alert, AlertEventKind.ACKNOWLEDGED, now, by=by)
+    paging.stop(session, alert, now=now)
+    paging.tell_taken(session, alert, queries.already_paged(session, alert.id), by=by, now=now)
+    return True
+
+
+def take_over(session: Session, alert: Alert, *, by: StaffUser, now: datetime) -> StaffUser | None:
+    """Move an acknowledged alert to `by`, tell the former owner, and return them; None if it had none."""
+    if alert.status is not AlertStatus.ACKNOWLEDGED and acknowledge(session, alert, by=by, now=now):
+        return None
+    former = session.get(StaffUser, alert.acknowledged_by) if alert.acknowledged_by else None
+    alert.acknowledged_by, alert.acknowledged_at = by.id, now
+    rows.record(session, alert, AlertEventKind.TAKEN_OVER, now, by=by)
+    paging.tell_taken(session, alert, [former] if former else [], by=by, now=now)
+    return former
+
+
+def pass_on(session: Session, alert: Alert, *, by: StaffUser, knowledge: Knowledge, now: datetime) -> bool:
+    """Open the alert to all again and page all the others; False when there were none, so all were paged."""
+    _refuse_closed(alert)
+    if alert.status is AlertStatus.ACKNOWLEDGED:
+        _reopen(alert)
+    rows.record(session, alert, AlertEventKind.PASSED_ON, now, by=by)
+    alert.page_round += 1
+    if page(session, alert, now=now, knowledge=knowledge, exclude=(by.id,)):
+        return True
+    page(session, alert, now=now, knowledge=knowledge)
+    return False
+
+
+def resolve(
+    session: Session,
+    alert: Alert,
+    *,
+    by: StaffUser,
+    outcome: AlertOutcome,
+    note: str | None,
+    now: datetime,
+) -> None:
+    """Close the alert with an outcome and, now or by `add_note`, a note; Conflict if it is closed already."""
+    won = session.execute(
+        update(Alert)
+        .where(Alert.id == alert.id, Alert.status != AlertStatus.RESOLVED)
+        .values(
+            status=AlertStatus.RESOLVED,
+            resolved_at=now,
+            resolved_by=by.id,
+            outcome=outcome,
+            note=note.strip() if note else None,
+            next_step_at=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(alert)
+    if not won.rowcount:  # type: ignore[attr-defined]
+        _refuse_closed(alert)
+    rows.record(session, alert, AlertEventKind.RESOLVED, now, by=by, outcome=outcome)
+    paging.stop(session, alert, now=now)
+    session.execute(
+        update(Flag)
+        .where(Flag.alert_id == alert.id, Flag.status == FlagStatus.ACTIVE)
+        .values(status=FlagStatus.INACTIVE)
+    )
+
+
+def add_note(session: Session, alert: Alert, *, by: StaffUser, note: str, now: datetime) -> None:
+    """Add words to an alert, open or closed; InvalidInput when there are none."""
+    words = note.strip()
+    if not words:
+        raise InvalidInput("Write what was done.", field="note")
+    alert.note = f"{alert.note}\n{words}" if alert.note else words
+    rows.record(session, alert, AlertEventKind.NOTE, now, by=by)
+
+
+def refresh_reach(session: Session, patient: Patient) -> None:
+    """Say on each open alert of the patient whether we can still text them; after a STOP or a START."""
+    reachable = queries.can_reach(session, patient.organization_id, patient.id)
+    for alert in queries.open_alerts_of(session, patient.organization_id, patient.id):
+        alert.cannot_text = not reachable
+
+
+def _ask_for_a_pager(session: Session, alert: Alert, knowledge: Knowledge, now: datetime) -> None:
+    action = "alerts.nobody_receives_pages"
+    audit.record(session, alert.organization_id, action, now=now, entity=alert.public_id)
+    task = "nobody_receives_pages"
+    open_task(session, alert.organization_id, task=task, patient=None, now=now, knowledge=knowledge)
+
+
+def _raise(
+    session: Session,
+    alert: Alert,
+    tier: Tier,
+    communication: Communication | None,
+    knowledge: Knowledge,
+    now: datetime,
+) -> None:
+    is_worse = tier.rank > alert.tier.rank
+    is_back = alert.status is AlertStatus.ACKNOWLEDGED and tier in _PAGED
+    was_paged = alert.tier in _PAGED
+    if is_worse:
+        alert.tier = worst(alert.tier, tier)
+        alert.policy = paging.snapshot(knowledge, alert.tier)
+        rows.record(session, alert, AlertEventKind.RAISED, now, communication=communication, tier=tier)
+    if is_back:
+        _reopen(alert)
+        rows.record(session, alert, AlertEventKind.TRIGGERED, now, communication=communication, tier=tier)
+    if tier in _PAGED and (is_worse or is_back):
+        alert.page_round += was_paged
+        key = "staff_raised" if is_worse and was_paged else None
+        page(session, alert, now=now, knowledge=knowledge, message_key=key)
+
+
+def _reopen(alert: Alert) -> None:
+    move(alert, AlertStatus.TRIGGERED, ALERT_MOVES)
+    alert.acknowledged_at = alert.acknowledged_by = None
+
+
+def _refuse_closed(alert: Alert) -> None:
+    if alert.status is AlertStatus.RESOLVED:
+        raise Conflict("This alert is closed. Look at it again to see by whom.")

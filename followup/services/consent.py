@@ -1,0 +1,319 @@
+"""Give, decline, opt out, opt in: who may be written to, on which channel, and the wording they agreed to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from followup.core import states
+from followup.core.vocabulary import (
+    CARE_PLAN_MOVES,
+    CarePlanStatus,
+    Channel,
+    CommunicationStatus,
+    ConsentStatus,
+    Direction,
+    Fact,
+    Lane,
+    RequestStatus,
+    SuppressionReason,
+)
+from followup.services import alerts, audit, planning
+from followup.services.knowledge import Knowledge
+from followup.services.wording import day_label
+from followup.store.models import (
+    CarePlan,
+    Communication,
+    Consent,
+    ContactPoint,
+    Organization,
+    Patient,
+    Suppression,
+)
+from followup.store.queries import consents as queries
+
+_WHO_READS_AFTER = timedelta(minutes=5)
+
+
+def give(
+    session: Session,
+    consent: Consent,
+    *,
+    by: str,
+    communication_id: UUID | None,
+    knowledge: Knowledge,
+    now: datetime,
+) -> frozenset[Lane]:
+    """Take a YES: the channel is open and verified, the course begins, its texts are planned; return lanes to ring.
+
+    `by` is "patient:sms", "patient:web", or the public id of the staff member who recorded a signed form.
+    """
+    patient = session.get_one(Patient, consent.patient_id)
+    consent.status, consent.answered_at, consent.answered_by = ConsentStatus.ACTIVE, now, by
+    consent.communication_id = communication_id
+    for contact in _contacts(session, patient):
+        if (contact.system, contact.value) == (consent.channel, consent.address):
+            contact.verified_at = now
+    session.flush()
+    for care_plan in _care_plans(session, patient):
+        _activate(session, care_plan, knowledge, now)
+    _welcome(session, patient, consent, _heard(session, consent, communication_id, now), by, now)
+    audit.record(
+        session, patient.organization_id, "consent.give", now=now, entity=patient.public_id, by=by,
+        channel=consent.channel.value, wording=consent.wording_version,
+    )  # fmt: skip
+    return frozenset({Lane.STAT, Lane.ROUTINE})
+
+
+def _activate(session: Session, care_plan: CarePlan, knowledge: Knowledge, now: datetime) -> None:
+    _revoke_invitations(session, care_plan)
+    care_plan.set_fact(Fact.CONSENT_PENDING, true=False)
+    care_plan.set_fact(Fact.CONSENTED, true=True)
+    care_plan.set_fact(Fact.TAPER_ACTIVE, true=planning.running_taper(session, care_plan) is not None)
+    if care_plan.status is not CarePlanStatus.ACTIVE:
+        states.move(care_plan, CarePlanStatus.ACTIVE, CARE_PLAN_MOVES)
+    care_plan.activated_at = care_plan.activated_at or now
+    care_plan.held_at = care_plan.hold_reason = None
+    session.flush()
+    planning.apply(session, care_plan, knowledge=knowledge, now=now)
+
+
+def _revoke_invitations(session: Session, care_plan: CarePlan) -> None:
+    for row in queries.unsent_invitations(session, care_plan.organization_id, care_plan.id):
+        row.status, row.ended_reason = RequestStatus.REVOKED, "answered"
+
+
+def _heard(session: Session, consent: Consent, communication_id: UUID | None, now: datetime) -> Communication:
+    """Return the words that said yes; for a button or a paper form, one that stands for them."""
+    if communication_id is not None:
+        return session.get_one(Communication, communication_id)
+    heard = Communication(
+        created_at=now,
+        organization_id=consent.organization_id,
+        direction=Direction.IN,
+        status=CommunicationStatus.COMPLETED,
+        channel=Channel.WEB,
+        patient_id=consent.patient_id,
+        provider="web",
+        body="",
+        received_at=now,
+        processed_at=now,
+        handling="consent",
+    )
+    session.add(heard)
+    session.flush()
+    return heard
+
+
+def _welcome(
+    session: Session, patient: Patient, consent: Consent, heard: Communication, by: str, now: datetime
+) -> None:
+    """Write the answers to a YES (events consent_yes and consent_yes_on_web_or_paper)."""
+    on_web = by != "patient:sms"
+    keys = ("auto_optin", "edu_welcome", "edu_who_reads") if on_web else ("auto_optin", "edu_who_reads")
+    organization = session.get_one(Organization, patient.organization_id)
+    for key in keys:
+        planning.reply(
+            session,
+            organization=organization,
+            patient=patient,
+            channel=consent.channel,
+            address=consent.address,
+            language=patient.language,
+            message_key=key,
+            in_reply_to=heard,
+            now=now,
+            due_at=now + _WHO_READS_AFTER if key == "edu_who_reads" and on_web else now,
+        )
+
+
+def decline(
+    session: Session, consent: Consent, *, by: str, communication_id: UUID | None, now: datetime
+) -> frozenset[Lane]:
+    """Take a NO: the invitation is over, the address is blocked, the plan is not begun; one answer says so."""
+    patient = session.get_one(Patient, consent.patient_id)
+    heard = _heard(session, consent, communication_id, now)
+    planning.reply(
+        session,
+        organization=session.get_one(Organization, patient.organization_id),
+        patient=patient,
+        channel=consent.channel,
+        address=consent.address,
+        language=patient.language,
+        message_key="consent_declined",
+        in_reply_to=heard,
+        now=now,
+    )
+    consent.status, consent.answered_at, consent.answered_by = ConsentStatus.REJECTED, now, by
+    consent.communication_id, consent.ended_at = communication_id, now
+    for care_plan in _care_plans(session, patient):
+        _revoke_invitations(session, care_plan)
+        care_plan.set_fact(Fact.CONSENT_PENDING, true=False)
+        states.move(care_plan, CarePlanStatus.REVOKED, CARE_PLAN_MOVES)
+    audit.record(
+        session, patient.organization_id, "consent.decline", now=now, entity=patient.public_id, by=by,
+        channel=consent.channel.value,
+    )  # fmt: skip
+    return frozenset({Lane.STAT})
+
+
+def opt_out(
+    session: Session,
+    organization_id: UUID,
+    *,
+    channel: Channel,
+    address: str,
+    patients: Sequence[Patient],
+    communication_id: UUID | None,
+    knowledge: Knowledge,
+    now: datetime,
+    by: str = "patient",
+) -> None:
+    """Take a STOP: every channel of these patients is blocked, their course is on hold, staff are asked to call.
+
+    It holds from this transaction's commit on: the claim of a text asks for it.
+    """
+    suppress(session, organization_id, channel, address, SuppressionReason.OPTED_OUT, communication_id, now)
+    for patient in patients:
+        for contact in _contacts(session, patient):
+            suppress(
+                session, organization_id, contact.system, contact.value, SuppressionReason.OPTED_OUT,
+                communication_id, now,
+            )  # fmt: skip
+        _end_consents(session, patient, now)
+        for care_plan in _care_plans(session, patient):
+            _stop_plan(session, care_plan, now)
+        alerts.open_task(
+            session, organization_id, task="texts_stopped", patient=patient, now=now, knowledge=knowledge,
+            communication=session.get(Communication, communication_id) if communication_id else None,
+        )  # fmt: skip
+        audit.record(session, organization_id, "consent.opt_out", now=now, entity=patient.public_id, by=by)
+
+
+def suppress(
+    session: Session,
+    organization_id: UUID,
+    system: Channel,
+    value: str,
+    reason: SuppressionReason,
+    communication_id: UUID | None,
+    now: datetime,
+) -> None:
+    """Block an address for a clinic; an address that is blocked already stays as it is."""
+    session.flush()
+    if queries.open_suppression(session, organization_id, system, value) is None:
+        session.add(
+            Suppression(
+                created_at=now,
+                organization_id=organization_id,
+                system=system,
+                value=value,
+                reason=reason,
+                communication_id=communication_id,
+            )
+        )
+        session.flush()
+
+
+def _end_consents(session: Session, patient: Patient, now: datetime) -> None:
+    for consent in queries.current_consents(session, patient.organization_id, patient.id):
+        consent.status, consent.ended_at = ConsentStatus.INACTIVE, now
+
+
+def _stop_plan(session: Session, care_plan: CarePlan, now: datetime) -> None:
+    care_plan.set_fact(Fact.CONSENTED, true=False)
+    care_plan.set_fact(Fact.CONSENT_PENDING, true=False)
+    if care_plan.status in (CarePlanStatus.ACTIVE, CarePlanStatus.DRAFT):
+        states.move(care_plan, CarePlanStatus.ON_HOLD, CARE_PLAN_MOVES)
+    care_plan.held_at, care_plan.hold_reason = now, "opted_out"
+    _revoke_invitations(session, care_plan)
+    planning.revoke_active(session, care_plan, reason="opted_out")
+
+
+def opt_in(
+    session: Session,
+    organization_id: UUID,
+    *,
+    channel: Channel = Channel.SMS,
+    address: str,
+    patients: Sequence[Patient],
+    communication_id: UUID | None,
+    knowledge: Knowledge,
+    now: datetime,
+) -> bool:
+    """Take a START: lift the blocks that a STOP set, where the person once said yes; False where nobody did."""
+    welcome_back = [one for one in patients if _said_yes(session, one, channel, address)]
+    if not welcome_back:
+        return False
+    _lift(session, organization_id, [(channel, address), *_addresses(session, welcome_back)], now)
+    for patient in welcome_back:
+        _consent_again(session, patient, channel, address, communication_id, knowledge, now)
+        for care_plan in _care_plans(session, patient):
+            _activate(session, care_plan, knowledge, now)
+        audit.record(session, organization_id, "consent.opt_in", now=now, entity=patient.public_id)
+    return True
+
+
+def _said_yes(session: Session, patient: Patient, channel: Channel, address: str) -> Consent | None:
+    return queries.latest_yes(session, patient.organization_id, patient.id, channel, address)
+
+
+def _addresses(session: Session, patients: Iterable[Patient]) -> list[tuple[Channel, str]]:
+    return [(one.system, one.value) for patient in patients for one in _contacts(session, patient)]
+
+
+def _lift(
+    session: Session, organization_id: UUID, addresses: Iterable[tuple[Channel, str]], now: datetime
+) -> None:
+    for system, value in set(addresses):
+        blocked = queries.open_suppression(session, organization_id, system, value)
+        if blocked is not None and blocked.reason is SuppressionReason.OPTED_OUT:
+            blocked.ended_at = now
+
+
+def _consent_again(
+    session: Session,
+    patient: Patient,
+    channel: Channel,
+    address: str,
+    communication_id: UUID | None,
+    knowledge: Knowledge,
+    now: datetime,
+) -> None:
+    before = _said_yes(session, patient, channel, address)
+    if before is None or before.status is ConsentStatus.ACTIVE:
+        return
+    session.add(
+        Consent(
+            created_at=now,
+            organization_id=patient.organization_id,
+            patient_id=patient.id,
+            channel=channel,
+            address=address,
+            status=ConsentStatus.ACTIVE,
+            language=patient.language,
+            wording_key="auto_start",
+            wording_version=knowledge.wording_version,
+            wording_text=knowledge.catalog.get("auto_start").words(patient.language).text,
+            open_until=now,
+            answered_at=now,
+            answered_by="patient:start",
+            communication_id=communication_id,
+        )
+    )
+    session.flush()
+
+
+def end_label(session: Session, patient: Patient) -> str:
+    """Return the last day of the patient's texts as the patient reads it, for "your texts are on until"."""
+    plans = _care_plans(session, patient)
+    return day_label(max(plan.ends_on for plan in plans), patient.language) if plans else ""
+
+
+def _contacts(session: Session, patient: Patient) -> Sequence[ContactPoint]:
+    return queries.contacts_of(session, patient.organization_id, patient.id)
+
+
+def _care_plans(session: Session, patient: Patient) -> Sequence[CarePlan]:
+    return queries.care_plans_of(session, patient.organization_id, patient.id)

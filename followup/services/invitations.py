@@ -1,0 +1,127 @@
+"""Invite a patient, remind once, then ask staff: the only texts that may go before a yes."""
+
+from datetime import datetime, time, timedelta
+
+from sqlalchemy.orm import Session
+
+from followup.clinical import timing
+from followup.core.vocabulary import (
+    Audience,
+    CatchUp,
+    ConsentStatus,
+    Fact,
+    Lane,
+    Priority,
+    Question,
+    RequestOrigin,
+)
+from followup.services import alerts
+from followup.services.knowledge import Knowledge
+from followup.store.models import CarePlan, CommunicationRequest, Consent, ContactPoint, Patient
+from followup.store.queries import consents as queries
+from followup.store.session import Sessions
+
+OPEN_DAYS = 7  #: how long a YES still answers an invitation
+_REMIND_AFTER = timedelta(hours=24)
+_ASK_STAFF_AFTER = timedelta(hours=24)  #: counted from the reminder
+_INVITATION_HOURS = 10  #: protocol row W0
+_REMINDER_HOURS = 8  #: protocol row W1
+_REMINDER_FROM = time(10)
+_INVITE, _REMIND = "consent_invite", "consent_reminder"
+
+
+def invite(
+    session: Session,
+    patient: Patient,
+    care_plan: CarePlan,
+    contact: ContactPoint,
+    *,
+    knowledge: Knowledge,
+    now: datetime,
+) -> Consent:
+    """Write the proposed consent, the invitation at the next hour that texts may go, and its one reminder."""
+    consent = Consent(
+        created_at=now,
+        organization_id=patient.organization_id,
+        patient_id=patient.id,
+        channel=contact.system,
+        address=contact.value,
+        status=ConsentStatus.PROPOSED,
+        language=patient.language,
+        wording_key=_INVITE,
+        wording_version=knowledge.wording_version,
+        wording_text=knowledge.catalog.get(_INVITE).words(patient.language).text,
+        open_until=now + timedelta(days=OPEN_DAYS),
+    )
+    session.add(consent)
+    first = timing.next_opening(now, patient.time_zone)
+    session.add(
+        _invitation(patient, care_plan, contact, _INVITE, first, _INVITATION_HOURS, CatchUp.SEND_LATE, now)
+    )
+    again = _reminder_at(first, patient.time_zone)
+    session.add(_invitation(patient, care_plan, contact, _REMIND, again, _REMINDER_HOURS, CatchUp.SKIP, now))
+    return consent
+
+
+def _reminder_at(invited_at: datetime, zone: str) -> datetime:
+    """Return 24 hours later at the next hour that texts may go, not before 10:00."""
+    opens = timing.next_opening(invited_at + _REMIND_AFTER, zone)
+    return max(
+        opens, timing.due(timing.local_date(opens, zone), _REMINDER_FROM, _REMINDER_HOURS, zone).due_at
+    )
+
+
+def _invitation(
+    patient: Patient,
+    care_plan: CarePlan,
+    contact: ContactPoint,
+    key: str,
+    due_at: datetime,
+    hours: int,
+    catch_up: CatchUp,
+    now: datetime,
+) -> CommunicationRequest:
+    closes = timing.open_window(timing.local_date(due_at, patient.time_zone), patient.time_zone)[1]
+    return CommunicationRequest(
+        created_at=now,
+        organization_id=patient.organization_id,
+        audience=Audience.PATIENT,
+        origin=RequestOrigin.INVITATION,
+        lane=Lane.URGENT,
+        priority=Priority.ROUTINE,
+        patient_id=patient.id,
+        care_plan_id=care_plan.id,
+        channel=contact.system,
+        address=contact.value,
+        language=patient.language,
+        message_key=key,
+        message_keys=[key],
+        fields={},
+        asks=Question.CONSENT,
+        requires=int(Fact.CONSENT_PENDING),
+        catch_up=catch_up,
+        action_id=key,
+        occurrence=contact.system.value,
+        plan_version=care_plan.plan_version,
+        due_at=due_at,
+        expires_at=min(due_at + timedelta(hours=hours), closes),
+        next_attempt_at=due_at,
+    )
+
+
+def chase(sessions: Sessions, *, knowledge: Knowledge, now: datetime) -> int:
+    """Ask staff about invitations that nobody answered 24 h after their reminder; return how many there are."""
+    with sessions.begin() as session:
+        late = queries.unanswered_invitations(
+            session, reminder_key=_REMIND, reminded_before=now - _ASK_STAFF_AFTER
+        )
+        for consent in late:
+            alerts.open_task(
+                session,
+                consent.organization_id,
+                task="invitation_unanswered",
+                patient=session.get_one(Patient, consent.patient_id),
+                now=now,
+                knowledge=knowledge,
+            )
+    return len(late)

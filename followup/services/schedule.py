@@ -1,0 +1,272 @@
+"""Lay a protocol on one patient's calendar: which text, on which local day, in which window, under which facts.
+
+Pure arithmetic over values (no session): the preview before enrolment and the rows after consent come from here,
+so that staff are shown exactly what the patient will get.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+from followup.clinical import timing
+from followup.core.vocabulary import CatchUp, Channel, Course, Fact, Language, Question
+from followup.messages.catalog import Catalog
+from followup.protocols.calendar import Placed, Step, place
+from followup.protocols.definition import Action, PlanDefinition
+from followup.services.wording import day_label, units_label
+
+PER_DAY = 2  #: reference 9.3 [J]: scheduled texts a day, replies not counted
+FIRST_WEEK = 14  #: reference 9.3 [J]: days 1-7
+LATER_WEEK = 10  #: reference 9.3 [J]: days 8-14, 15-21 and so on
+EVENING = time(17)  #: the protocol's hour for everything that is no check-in
+_STEP_TEXT_HOURS = 3
+_EITHER = Fact.STILL_TAKING | Fact.STOPPED
+_WORLDS = (Fact.STILL_TAKING, Fact.STOPPED)  # a patient is in one of them; texts of the other take no room
+_TAPER_START = "taper_start"
+_NOON = time(13)
+_AFTER_SAFETY = (
+    4  # ranks of the protocol: 1 check-in, 2 taper, 3 safety education; the rest comes after this one
+)
+
+
+@dataclass(frozen=True)
+class LevelStep:
+    """One step of a taper as the calendar needs it: the local day it starts, and the day's most pills."""
+
+    starts_on: date
+    max_units: Decimal
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One patient's terms: what decides which texts fall on which day."""
+
+    course: Course
+    discharge_on: date
+    time_zone: str
+    language: Language
+    channel: Channel
+    support: bool
+    hide_numbers: bool = False
+    steps: tuple[LevelStep, ...] = ()
+    taper_version: int | None = None
+    announce_taper: bool = False  #: The taper is approved and the patient has not been told yet.
+    occupied: Mapping[date, int] = field(
+        default_factory=dict
+    )  #: Scheduled texts that already went, by local day.
+
+
+@dataclass(frozen=True)
+class PlannedText:
+    """One dated text that a patient would get."""
+
+    action_id: str
+    occurrence: str
+    kind: str
+    message_key: str
+    message_keys: tuple[str, ...]
+    asks: Question | None
+    local_on: date
+    window: timing.Window
+    requires: Fact
+    is_safety: bool
+    catch_up: CatchUp
+    rank: int
+    fields: Mapping[str, str] = field(default_factory=dict)
+    step_index: int | None = None  #: Which step of the taper, for a step's own text.
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What goes out, in order of time, and what the cap leaves out."""
+
+    texts: tuple[PlannedText, ...]
+    left_out: tuple[PlannedText, ...]
+
+
+def lay_out(plan: PlanDefinition, terms: Terms, *, catalog: Catalog, now: datetime) -> Schedule:
+    """Return the patient's schedule from `now` on.
+
+    A start after day 0 begins at today's day; safety texts whose day has passed come first, one an evening, and push
+    the later ones on. The cap is kept for each world (still taking pills, or stopped) on its own.
+    """
+    wanted = [*_dated(plan, terms, catalog, now), *_announcement(terms, catalog, now)]
+    return _capped(_safety_in_turn(wanted, terms, now), terms)
+
+
+def _dated(plan: PlanDefinition, terms: Terms, catalog: Catalog, now: datetime) -> Iterator[PlannedText]:
+    days = [
+        Step((step.starts_on - terms.discharge_on).days, _position(n, terms))
+        for n, step in enumerate(terms.steps)
+    ]
+    for placed in place(plan, terms.course, days):
+        if not _is_scheduled(placed.action, terms):
+            continue
+        text = _text(placed, terms, catalog)
+        if text.window.expires_at > now or _is_catch_up(text):
+            yield text
+
+
+def _is_scheduled(action: Action, terms: Terms) -> bool:
+    """Tell whether an action is ours to date: not the invitation, not the answers to a yes, support only if wanted."""
+    if action.minute is None or Fact.CONSENT_PENDING in action.when:
+        return False
+    return terms.support or Fact.SUPPORT_ON not in action.when
+
+
+def _is_catch_up(text: PlannedText) -> bool:
+    return text.is_safety and text.kind == "education" and Fact.STILL_TAKING not in text.requires
+
+
+def _position(index: int, terms: Terms) -> str:
+    if index == len(terms.steps) - 1 and terms.steps[index].max_units == 0:
+        return "last"
+    return "first" if index == 0 else "next"
+
+
+def _text(placed: Placed, terms: Terms, catalog: Catalog) -> PlannedText:
+    action, on = placed.action, terms.discharge_on + timedelta(days=placed.day)
+    is_step_text = placed.step is not None and action.kind == "taper"
+    keys = _keys(placed.messages, terms, catalog, by_link=action.kind == "checkin")
+    occurrence = placed.occurrence if placed.step is None else f"v{terms.taper_version}.{placed.step + 1}"
+    asks = catalog.get(keys[0]).asks
+    return PlannedText(
+        action_id=action.id,
+        occurrence=occurrence,
+        kind=action.kind,
+        message_key=keys[0],
+        message_keys=keys,
+        asks=Question(asks) if asks else None,
+        local_on=on,
+        window=timing.due(on, _wall(action), int(action.window_hours), terms.time_zone),
+        requires=action.when,
+        is_safety=action.safety,
+        catch_up=action.catch_up,
+        rank=action.rank if action.rank < _AFTER_SAFETY else _AFTER_SAFETY + 1,
+        fields=_step_fields(terms, placed.step) if is_step_text and placed.step is not None else {},
+        step_index=placed.step if is_step_text else None,
+    )
+
+
+def _wall(action: Action) -> time:
+    minute = action.minute or 0
+    return time(minute // 60, minute % 60)
+
+
+def _keys(keys: Sequence[str], terms: Terms, catalog: Catalog, *, by_link: bool) -> tuple[str, ...]:
+    if by_link and terms.channel is Channel.EMAIL:
+        return ("checkin_link_only", *keys)
+    first = catalog.get(keys[0])
+    if terms.hide_numbers and first.hidden_variant:
+        return (first.hidden_variant, *keys[1:])
+    return tuple(keys)
+
+
+def _step_fields(terms: Terms, index: int) -> dict[str, str]:
+    step = terms.steps[index]
+    return {"n": units_label(step.max_units), "step_date": day_label(step.starts_on, terms.language)}
+
+
+def _announcement(terms: Terms, catalog: Catalog, now: datetime) -> Iterator[PlannedText]:
+    """Yield the text that says a plan was made (event plan_approved), once for each day that it could go on.
+
+    The cap keeps the first day with room, before the evening of the first step.
+    """
+    if not terms.announce_taper:
+        return
+    opens = timing.next_opening(now, terms.time_zone)
+    on = timing.local_date(opens, terms.time_zone)
+    while on < terms.steps[0].starts_on:
+        closes = timing.open_window(on, terms.time_zone)[1]
+        yield PlannedText(
+            action_id=_TAPER_START,
+            occurrence=f"v{terms.taper_version}",
+            kind="taper",
+            message_key=_TAPER_START,
+            message_keys=(_TAPER_START,),
+            asks=None,
+            local_on=on,
+            window=timing.Window(opens, min(opens + timedelta(hours=_STEP_TEXT_HOURS), closes)),
+            requires=Fact.CONSENTED | Fact.TAPER_ACTIVE,
+            is_safety=False,
+            catch_up=CatchUp.SKIP,
+            rank=_AFTER_SAFETY,
+        )
+        on += timedelta(days=1)
+        opens = timing.due(on, _NOON, _STEP_TEXT_HOURS, terms.time_zone).due_at
+
+
+def _safety_in_turn(texts: list[PlannedText], terms: Terms, now: datetime) -> list[PlannedText]:
+    """Return the texts with the safety education in a queue: missed ones first, one an evening, never beside a step."""
+    queue = deque(text for text in texts if _is_catch_up(text) and text.window.expires_at <= now)
+    if not queue:
+        return texts
+    evenings = {text.local_on for text in texts if text.rank == 2 and text.window.expires_at > now}
+    today = timing.local_date(now, terms.time_zone)
+    own = [text for text in texts if _is_catch_up(text) and text.window.expires_at > now]
+    moved: list[PlannedText] = []
+    for day in range((terms.discharge_on + timedelta(days=42) - today).days + 1):
+        on = today + timedelta(days=day)
+        queue.extend(text for text in own if text.local_on == on)
+        window = timing.due(on, EVENING, _STEP_TEXT_HOURS, terms.time_zone)
+        if queue and on not in evenings and window.expires_at > now:
+            moved.append(replace(queue.popleft(), local_on=on, window=window))
+    return [text for text in texts if not _is_catch_up(text)] + moved
+
+
+class _Room:
+    """Count what is taken, in each world on its own: texts a day, texts a week, and the minutes they go at."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._days: Counter[tuple[Fact, date]] = Counter()
+        self._weeks: Counter[tuple[Fact, int]] = Counter()
+        self._minutes: set[tuple[Fact, datetime]] = set()
+        for on, count in terms.occupied.items():
+            for world in _WORLDS:
+                self._days[world, on] += count
+                self._weeks[world, self._week(on)] += count
+
+    def take(self, text: PlannedText) -> bool:
+        """Take the text's place; False if there is none in a world where it could go."""
+        worlds = [world for world in _WORLDS if not text.requires & _EITHER & ~world]
+        if not all(self._has_room(world, text) for world in worlds):
+            return False
+        for world in worlds:
+            self._days[world, text.local_on] += 1
+            self._weeks[world, self._week(text.local_on)] += text.local_on > self._terms.discharge_on
+            self._minutes.add((world, text.window.due_at))
+        return True
+
+    def _has_room(self, world: Fact, text: PlannedText) -> bool:
+        week, on = self._week(text.local_on), text.local_on
+        is_first_day = on <= self._terms.discharge_on
+        return (
+            self._days[world, on] < PER_DAY
+            and (is_first_day or self._weeks[world, week] < (LATER_WEEK if week else FIRST_WEEK))
+            and (world, text.window.due_at) not in self._minutes
+        )
+
+    def _week(self, on: date) -> int:
+        """Return 0 for days 1-7 of the course, 1 for days 8-14, and so on; day 0 is counted apart."""
+        return max(0, (on - self._terms.discharge_on).days - 1) // 7
+
+
+def _capped(texts: list[PlannedText], terms: Terms) -> Schedule:
+    room = _Room(terms)
+    kept: dict[tuple[str, str], PlannedText] = {}
+    left_out: dict[tuple[str, str], PlannedText] = {}
+    for text in sorted(texts, key=lambda one: (one.rank, one.window.due_at)):
+        key = (text.action_id, text.occurrence)
+        if key in kept or not room.take(text):
+            left_out.setdefault(key, text)
+        else:
+            kept[key] = text
+    lost = [text for key, text in left_out.items() if key not in kept]
+    return Schedule(tuple(sorted(kept.values(), key=_by_time)), tuple(sorted(lost, key=_by_time)))
+
+
+def _by_time(text: PlannedText) -> tuple[datetime, int]:
+    return text.window.due_at, text.rank

@@ -1,0 +1,108 @@
+"""Ask who may be written to: consents, suppressions, a patient's addresses and running plans."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.core.vocabulary import CarePlanStatus, Channel, ConsentStatus, RequestOrigin, RequestStatus
+from followup.store.models import CarePlan, CommunicationRequest, Consent, ContactPoint, Suppression
+
+_OVER = (CarePlanStatus.COMPLETED, CarePlanStatus.REVOKED)
+
+
+def contacts_of(session: Session, organization_id: UUID, patient_id: UUID) -> Sequence[ContactPoint]:
+    """Return the patient's present numbers and addresses, best first."""
+    found = select(ContactPoint).where(
+        ContactPoint.organization_id == organization_id,
+        ContactPoint.patient_id == patient_id,
+        ContactPoint.ended_at.is_(None),
+    )
+    return session.scalars(found.order_by(ContactPoint.rank)).all()
+
+
+def care_plans_of(session: Session, organization_id: UUID, patient_id: UUID) -> Sequence[CarePlan]:
+    """Return the patient's plans that are not over."""
+    found = select(CarePlan).where(
+        CarePlan.organization_id == organization_id,
+        CarePlan.patient_id == patient_id,
+        CarePlan.status.not_in(_OVER),
+    )
+    return session.scalars(found.order_by(CarePlan.created_at)).all()
+
+
+def current_consents(session: Session, organization_id: UUID, patient_id: UUID) -> Sequence[Consent]:
+    """Return the patient's proposed and active consents."""
+    found = select(Consent).where(
+        Consent.organization_id == organization_id,
+        Consent.patient_id == patient_id,
+        Consent.status.in_((ConsentStatus.PROPOSED, ConsentStatus.ACTIVE)),
+    )
+    return session.scalars(found).all()
+
+
+def open_invitation(
+    session: Session, organization_id: UUID, patient_id: UUID, channel: Channel, *, now: datetime
+) -> Consent | None:
+    """Return the patient's invitation on a channel that still waits for an answer."""
+    found = select(Consent).where(
+        Consent.organization_id == organization_id,
+        Consent.patient_id == patient_id,
+        Consent.channel == channel,
+        Consent.status == ConsentStatus.PROPOSED,
+        Consent.open_until > now,
+    )
+    return session.scalars(found).one_or_none()
+
+
+def latest_yes(
+    session: Session, organization_id: UUID, patient_id: UUID, channel: Channel, address: str
+) -> Consent | None:
+    """Return the newest consent that the person once gave from this address, whether or not it still holds."""
+    found = select(Consent).where(
+        Consent.organization_id == organization_id,
+        Consent.patient_id == patient_id,
+        Consent.channel == channel,
+        Consent.address == address,
+        Consent.answered_at.is_not(None),
+        Consent.status.in_((ConsentStatus.ACTIVE, ConsentStatus.INACTIVE)),
+    )
+    return session.scalars(found.order_by(Consent.created_at.desc())).first()
+
+
+def open_suppression(session: Session, organization_id: UUID, system: Channel, value: str) -> Suppression | None:
+    """Return the block on an address of this clinic, if there is one."""
+    found = select(Suppression).where(
+        Suppression.organization_id == organization_id,
+        Suppression.system == system,
+        Suppression.value == value,
+        Suppression.ended_at.is_(None),
+    )
+    return session.scalars(found).one_or_none()
+
+
+def unsent_invitations(
+    session: Session, organization_id: UUID, care_plan_id: UUID
+) -> Sequence[CommunicationRequest]:
+    """Return a plan's invitation and reminder that no drain has taken yet."""
+    found = select(CommunicationRequest).where(
+        CommunicationRequest.organization_id == organization_id,
+        CommunicationRequest.care_plan_id == care_plan_id,
+        CommunicationRequest.origin == RequestOrigin.INVITATION,
+        CommunicationRequest.status == RequestStatus.ACTIVE,
+    )
+    return session.scalars(found).all()
+
+
+def unanswered_invitations(session: Session, *, reminder_key: str, reminded_before: datetime) -> Sequence[Consent]:
+    """Return, across clinics (for the chase), the invitations whose reminder fell due before an instant."""
+    reminded = (
+        (CommunicationRequest.patient_id == Consent.patient_id)
+        & (CommunicationRequest.message_key == reminder_key)
+        & (CommunicationRequest.channel == Consent.channel)
+        & (CommunicationRequest.due_at <= reminded_before)
+    )
+    found = select(Consent).join(CommunicationRequest, reminded)
+    return session.scalars(found.where(Consent.status == ConsentStatus.PROPOSED)).all()

@@ -1,0 +1,82 @@
+"""Sign in and out."""
+
+import hashlib
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_limiter.util import get_remote_address
+
+from followup.services import staff
+from followup.store.queries import staff as staff_queries
+
+from . import access
+from .access import current_staff, public
+from .house import current_house
+from .security import limiter
+
+bp = Blueprint("signing", __name__)
+
+
+@bp.get("/sign-in")
+@public("the door itself")
+def sign_in() -> ResponseReturnValue:
+    """Show the door; who is in already goes on."""
+    if access.visitor() is not None:
+        return redirect(_next())
+    return render_template("staff/sign_in.html", idle=request.args.get("idle"), next=_next(), email="")
+
+
+def _account_and_address() -> str:
+    # Only a digest of the address that was typed goes to the counter's store.
+    typed = request.form.get("email", "").strip().lower()
+    return f"{get_remote_address()}:{hashlib.sha256(typed.encode()).hexdigest()[:16]}"
+
+
+def _was_refused(response: Response) -> bool:
+    return response.status_code >= 400
+
+
+@bp.post("/sign-in")
+@public("the door itself")
+@limiter.limit("60 per minute", deduct_when=_was_refused)
+@limiter.limit("5 per minute; 20 per hour", key_func=_account_and_address, deduct_when=_was_refused)
+def try_sign_in() -> ResponseReturnValue:
+    """Check name and password; a refusal does not say which was wrong, and keeps the name."""
+    house = current_house()
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    member = None
+    with house.sessions.begin() as db:
+        try:
+            user = staff.authenticate(db, email, password, house.clock.now())
+            db.flush()
+            member = staff_queries.member(db, user.organization_id, user.id)
+        except staff.SignInRefused:
+            member = None  # The audit line of the refusal is committed all the same.
+    if member is None:
+        page = render_template("staff/sign_in.html", refused=True, next=_next(), email=email[:254])
+        return page, 422
+    access.sign_in(member)
+    return redirect(_next(), code=303)
+
+
+def _next() -> str:
+    wanted = request.values.get("next", "")
+    is_local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
+    return wanted if is_local and "\\" not in wanted else "/"
+
+
+@bp.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """End this member's sessions everywhere."""
+    house, me = current_house(), current_staff()
+    with house.sessions.begin() as db:
+        staff.sign_out(db, staff_queries.user(db, me.organization_id, me.id), now=house.clock.now())
+    access.sign_out()
+    return redirect(url_for("signing.sign_in"), code=303)
+
+
+@bp.get("/help/keys")
+@public("a list of keys, no data")
+def keys() -> ResponseReturnValue:
+    """List the single keys, for browsers without JavaScript."""
+    return render_template("staff/keys.html")
