@@ -49,7 +49,7 @@ class StaffVerb(StrEnum):
     """What a staff member does with an alert by text."""
 
     TAKE = "A"
-    PASS_ON = "E"
+    PASS_ON = "E"  # noqa: S105 - a verb, not a password
     CLOSE = "R"
     TAKE_OVER = "T"
 

@@ -26,9 +26,7 @@ def check(
     law = law or load_law()
     bench = Bench.of(law, catalog.wording)
     faults = [fault for message in catalog for fault in message_faults(message, catalog, bench)]
-    faults += _must_faults(catalog, law)
-    faults += _shared_faults(catalog)
-    faults += _review_faults(catalog)
+    faults += catalog_faults(catalog, law)
     faults += _event_faults(catalog, events)
     if scheduled is not None:
         faults += _orphans(catalog, events, scheduled)
@@ -45,6 +43,13 @@ def message_faults(message: Message, catalog: Catalog, bench: Bench) -> Iterator
             yield f"{where}/{language}: no text; every language needs one"
             continue
         yield from (f"{where}/{language}: {fault}" for fault in text_faults(message, language, bench))
+
+
+def catalog_faults(catalog: Catalog, law: Law) -> Iterator[str]:
+    """Yield what no single text shows: fixed texts, shared wording, review lines."""
+    yield from _must_faults(catalog, law)
+    yield from _shared_faults(catalog)
+    yield from _review_faults(catalog)
 
 
 def _entry_faults(message: Message, catalog: Catalog) -> Iterator[str]:

@@ -5,6 +5,7 @@ TS 23.040 section 9.2.3.24.1 (a 6-octet header in each part of a longer text).
 """
 
 import unicodedata
+from functools import cache
 from typing import Literal
 
 from followup.messages.wording import load_wording
@@ -24,45 +25,53 @@ UCS2_SINGLE, UCS2_PART = 70, 67
 Encoding = Literal["gsm7", "ucs2"]
 
 
+_GSM = BASIC | EXTENSION
+
+
 def is_gsm(char: str) -> bool:
     """Say whether one character is in the GSM 03.38 basic or extension table."""
-    return char in BASIC or char in EXTENSION
+    return char in _GSM
 
 
 def encoding(text: str) -> Encoding:
     """Return how a carrier will encode the text: one sign outside GSM 03.38 turns all of it into UCS-2."""
-    return "gsm7" if all(is_gsm(char) for char in text) else "ucs2"
+    return "gsm7" if _GSM.issuperset(text) else "ucs2"
 
 
-def _widths(text: str) -> list[int]:
-    if encoding(text) == "gsm7":
-        return [2 if char in EXTENSION else 1 for char in text]
-    return [2 if ord(char) > 0xFFFF else 1 for char in text]
+def _is_wide(char: str, coded: Encoding) -> bool:
+    """Say whether a character takes two places: an escape pair, or a surrogate pair."""
+    return char in EXTENSION if coded == "gsm7" else ord(char) > 0xFFFF
 
 
 def size(text: str) -> int:
     """Return the length on the air: septets for GSM 03.38, UTF-16 units for UCS-2."""
-    return sum(_widths(text))
+    coded = encoding(text)
+    return len(text) + sum(_is_wide(char, coded) for char in text)
 
 
 def segments(text: str) -> int:
     """Return the number of parts a carrier bills; an escape or surrogate pair is never cut in two."""
-    single, part = (GSM_SINGLE, GSM_PART) if encoding(text) == "gsm7" else (UCS2_SINGLE, UCS2_PART)
-    widths = _widths(text)
-    if sum(widths) <= single:
+    coded = encoding(text)
+    single, part = (GSM_SINGLE, GSM_PART) if coded == "gsm7" else (UCS2_SINGLE, UCS2_PART)
+    if size(text) <= single:
         return 1
     parts, used = 1, 0
-    for width in widths:
+    for char in text:
+        width = 2 if _is_wide(char, coded) else 1
         if used + width > part:
             parts, used = parts + 1, 0
         used += width
     return parts
 
 
+@cache
+def _fold_table() -> dict[int, str]:
+    return str.maketrans(dict(load_wording().fold))
+
+
 def fold(text: str) -> str:
     """Return Spanish text with the letters outside the GSM table replaced as `wording.toml` says."""
-    table = load_wording().fold
-    return "".join(table.get(char, char) for char in text)
+    return text.translate(_fold_table())
 
 
 def to_gsm(value: str) -> str:
@@ -70,7 +79,9 @@ def to_gsm(value: str) -> str:
 
     A clinic name with an emoji or a curly apostrophe must not double the price of every text.
     """
-    plain = "".join(_plain(char) for char in unicodedata.normalize("NFC", value))
+    plain = value
+    if encoding(value) != "gsm7":
+        plain = "".join(_plain(char) for char in unicodedata.normalize("NFC", value))
     return " ".join(plain.split())
 
 

@@ -5,6 +5,7 @@ Days count from the anchor, as in the plan; which day is which date, in which zo
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from followup.core.vocabulary import Course
 from followup.protocols.definition import TAPER_STEP, Action, PlanDefinition
@@ -59,7 +60,14 @@ def place(plan: PlanDefinition, course: Course, steps: Sequence[Step] = ()) -> t
     With steps (an approved taper) the check-ins that stand for default steps are left out and each step's
     own actions take over; its questions are folded into a check-in of the same day where there is one.
     """
+    return _place(plan, course, tuple(steps))
+
+
+@lru_cache(maxsize=1024)  # most patients share the default steps, and ten thousand may be planned at once
+def _place(plan: PlanDefinition, course: Course, steps: tuple[Step, ...]) -> tuple[Placed, ...]:
     mine = [action for action in plan.actions if course in action.courses]
+    if not any(action.each for action in mine):
+        steps = ()  # a course without tapers keeps its fixed questions
     fixed = [
         _fixed(action) for action in mine if action.each is None and not (steps and action.stands_for_step)
     ]

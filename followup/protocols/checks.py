@@ -71,7 +71,8 @@ def collision_faults(plan: PlanDefinition) -> Iterator[str]:
     """Yield the pairs of actions that could reach one patient within an hour."""
     for one, other in combinations(plan.actions, 2):
         if collide(one, other):
-            yield f"{plan.name}.toml: actions {one.id} and {other.id} may reach one patient within an hour; move one"
+            names = f"{one.id} and {other.id}"
+            yield f"{plan.name}.toml: actions {names} may reach one patient within an hour; move one"
 
 
 def action_faults(action: Action, known: MessageFacts) -> Iterator[str]:

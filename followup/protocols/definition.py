@@ -77,7 +77,7 @@ class Action:
         return self.messages + tuple((self.variants or {}).values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlanDefinition:
     """A protocol file: its name, version and digest (SHA-256 of the file) are stored with every plan made."""
 

@@ -70,7 +70,7 @@ def parse_inbound(
 ) -> InboundMessage:
     """Return the text that somebody sent us; SignatureInvalid or MalformedWebhook if it cannot be trusted.
 
-    `form` is the decoded body, `raw` its bytes, `url` the configured public address and the request's full path.
+    `form` is the decoded body, `raw` its bytes, `url` the configured public address with the full path.
     """
     fields = _trusted(form, signature=signature, url=url, settings=settings)
     return InboundMessage(

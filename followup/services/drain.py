@@ -1,7 +1,7 @@
 """Send what is due: claim, commit, call, record. No transaction is open while a carrier is talking.
 
-One run empties one lane. It claims in batches, renders each text once onto a Communication, hands the texts to a fixed
-set of threads, and records the ends in batches; the next claim overlaps with the calls that are still in flight.
+One run empties one lane. It claims in batches, renders each text once onto a Communication, hands the texts
+to a fixed set of threads, and records the ends in batches; the next claim overlaps with the calls in flight.
 """
 
 import logging
@@ -10,16 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from threading import Event
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from sqlalchemy import Engine, insert
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from followup.core import ids
 from followup.core.clock import Clock
-from followup.core.vocabulary import Channel, CommunicationStatus, Direction, Lane, NotDoneReason
-from followup.core.vocabulary import RequestStatus
+from followup.core.vocabulary import (
+    Channel,
+    CommunicationStatus,
+    Direction,
+    Lane,
+    NotDoneReason,
+    RequestStatus,
+)
 from followup.providers.ports import Accepted, NotAccepted, Outcome, Outgoing, Sender, Unknown
 from followup.services import outcomes, rendering
 from followup.services.knowledge import Knowledge
@@ -34,6 +42,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 FLUSH_SECONDS = 0.025
+_RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0)
 
 
 class Pace(Voice, Protocol):
@@ -85,9 +94,9 @@ def run(
     knowledge: Knowledge,
     seconds: float | None = None,
 ) -> DrainReport:
-    """Send what is due in one lane of all clinics until nothing is, or `seconds` (default: the settings') are over.
+    """Send what is due in one lane of all clinics, until nothing is or `seconds` are over.
 
-    Always ends with every started call recorded. May run beside other drains: each row is taken by one of them.
+    Ends with every started call recorded. May run beside other drains: each row is taken by one of them.
     """
     drain = _Drain(sessions, senders, lane, clock, settings, knowledge)
     return drain.run(seconds if seconds is not None else settings.drain_seconds)
@@ -112,6 +121,7 @@ class _Drain:
     report: DrainReport = field(default_factory=DrainReport)
     results: SimpleQueue[Result] = field(default_factory=SimpleQueue)
     waiting: int = 0  #: Calls that were handed to the threads and whose end has not been recorded.
+    more: bool = True  #: The latest claim was full, so there may be more.
 
     def run(self, seconds: float) -> DrainReport:
         ends = self.clock.monotonic() + seconds
@@ -121,15 +131,22 @@ class _Drain:
         with ThreadPoolExecutor(self.settings.in_flight, thread_name_prefix="sender") as threads:
             while True:
                 self.submit(threads, calls)
-                # One batch waits behind the calls in flight, so that no thread idles while we claim and record.
+                # One batch waits behind the calls in flight: no thread idles while we claim and record.
                 may_take = self.more and self.waiting <= self.settings.in_flight
-                calls = self.take() if may_take and self.clock.monotonic() < ends else []
+                calls = self.take_if_possible() if may_take and self.clock.monotonic() < ends else []
                 if not calls and not self.waiting:
                     return self.report
                 if not calls:
                     self.flush()
 
-    more: bool = True
+    def take_if_possible(self) -> list[_Call]:
+        # What is in flight must still be recorded when the next claim fails: its leases will show it.
+        try:
+            return self.take()
+        except SQLAlchemyError:
+            log.exception("drain of %s could not claim", self.lane)
+            self.more = False
+            return []
 
     def submit(self, threads: ThreadPoolExecutor, calls: Sequence[_Call]) -> None:
         self.waiting += len(calls)
@@ -140,7 +157,9 @@ class _Drain:
         """Claim one batch and write its words; two short transactions, both over before any call."""
         now, lease = self.clock.now(), self.settings.lease_seconds
         lease_ends = self.clock.monotonic() + lease
-        statement = outbound.claim(self.lane, now=now, limit=BATCH, lease_until=now + timedelta(seconds=lease))
+        statement = outbound.claim(
+            self.lane, now=now, limit=BATCH, lease_until=now + timedelta(seconds=lease)
+        )
         claimed = outbound.claimed(autocommitted(_engine(self.sessions), statement))
         self.more = len(claimed) == BATCH
         self.report.claimed += len(claimed)
@@ -216,11 +235,18 @@ class _Drain:
         self.report.not_rendered += 1
         reason = NotDoneReason.RENDER_FAILED
         sent = Communication(
-            **self.of_request(failed.request), status=CommunicationStatus.NOT_DONE, body="", reason=reason.value
+            **self.of_request(failed.request),
+            status=CommunicationStatus.NOT_DONE,
+            body="",
+            reason=reason.value,
         )
         session.add(sent)
         request = session.get_one(CommunicationRequest, failed.request.id)
-        request.status, request.ended_reason, request.lease_until = RequestStatus.COMPLETED, reason.value, None
+        request.status, request.ended_reason, request.lease_until = (
+            RequestStatus.COMPLETED,
+            reason.value,
+            None,
+        )
         session.flush()
         outcomes.fail(session, sent, knowledge=self.knowledge, now=self.clock.now())
 
@@ -255,14 +281,26 @@ class _Drain:
                 gathered.append(self.results.get(timeout=left))
             except Empty:
                 break
-        with self.sessions.begin() as session:
-            outcomes.record(session, gathered, knowledge=self.knowledge, now=self.clock.now())
         self.waiting -= len(gathered)
+        self.record(gathered)
         for result in gathered:
             self.report.count(result.outcome)
 
+    def record(self, gathered: Sequence[Result]) -> None:
+        # Recording twice changes nothing, and not recording makes texts unknown that are not: so a short
+        # failure of the database is waited out. After that the leases run out, and a receipt may still tell.
+        for pause in _RECORD_AGAIN_SECONDS:
+            try:
+                return self.record_once(gathered)
+            except OperationalError:
+                log.warning("could not record %d ends of calls; again in %s s", len(gathered), pause)
+                Event().wait(pause)
+        return self.record_once(gathered)
+
+    def record_once(self, gathered: Sequence[Result]) -> None:
+        with self.sessions.begin() as session:
+            outcomes.record(session, gathered, knowledge=self.knowledge, now=self.clock.now())
+
 
 def _engine(sessions: Sessions) -> Engine:
-    engine = sessions.kw["bind"]
-    assert isinstance(engine, Engine)
-    return engine
+    return cast(Engine, sessions.kw["bind"])

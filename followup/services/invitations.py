@@ -27,7 +27,7 @@ _ASK_STAFF_AFTER = timedelta(hours=24)  #: counted from the reminder
 _INVITATION_HOURS = 10  #: protocol row W0
 _REMINDER_HOURS = 8  #: protocol row W1
 _REMINDER_FROM = time(10)
-_INVITE, _REMIND = "consent_invite", "consent_reminder"
+INVITE, REMIND = "consent_invite", "consent_reminder"
 
 
 def invite(
@@ -48,27 +48,26 @@ def invite(
         address=contact.value,
         status=ConsentStatus.PROPOSED,
         language=patient.language,
-        wording_key=_INVITE,
+        wording_key=INVITE,
         wording_version=knowledge.wording_version,
-        wording_text=knowledge.catalog.get(_INVITE).words(patient.language).text,
+        wording_text=knowledge.catalog.get(INVITE).words(patient.language).text,
         open_until=now + timedelta(days=OPEN_DAYS),
     )
     session.add(consent)
-    first = timing.next_opening(now, patient.time_zone)
+    first, again = times(now, patient.time_zone)
     session.add(
-        _invitation(patient, care_plan, contact, _INVITE, first, _INVITATION_HOURS, CatchUp.SEND_LATE, now)
+        _invitation(patient, care_plan, contact, INVITE, first, _INVITATION_HOURS, CatchUp.SEND_LATE, now)
     )
-    again = _reminder_at(first, patient.time_zone)
-    session.add(_invitation(patient, care_plan, contact, _REMIND, again, _REMINDER_HOURS, CatchUp.SKIP, now))
+    session.add(_invitation(patient, care_plan, contact, REMIND, again, _REMINDER_HOURS, CatchUp.SKIP, now))
     return consent
 
 
-def _reminder_at(invited_at: datetime, zone: str) -> datetime:
-    """Return 24 hours later at the next hour that texts may go, not before 10:00."""
-    opens = timing.next_opening(invited_at + _REMIND_AFTER, zone)
-    return max(
-        opens, timing.due(timing.local_date(opens, zone), _REMINDER_FROM, _REMINDER_HOURS, zone).due_at
-    )
+def times(now: datetime, zone: str) -> tuple[datetime, datetime]:
+    """Return when the invitation goes (now, or when texts may next go) and its reminder (24 h later, from 10:00)."""
+    first = timing.next_opening(now, zone)
+    opens = timing.next_opening(first + _REMIND_AFTER, zone)
+    earliest = timing.due(timing.local_date(opens, zone), _REMINDER_FROM, _REMINDER_HOURS, zone).due_at
+    return first, max(opens, earliest)
 
 
 def _invitation(
@@ -113,7 +112,7 @@ def chase(sessions: Sessions, *, knowledge: Knowledge, now: datetime) -> int:
     """Ask staff about invitations that nobody answered 24 h after their reminder; return how many there are."""
     with sessions.begin() as session:
         late = queries.unanswered_invitations(
-            session, reminder_key=_REMIND, reminded_before=now - _ASK_STAFF_AFTER
+            session, reminder_key=REMIND, reminded_before=now - _ASK_STAFF_AFTER
         )
         for consent in late:
             alerts.open_task(

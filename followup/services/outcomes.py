@@ -1,6 +1,7 @@
 """Record what became of calls: many at once, each row only as far as its state allows.
 
-Three outcomes, not two: accepted, not accepted, unknown. Only what is proved not to have been taken is tried again.
+Three outcomes, not two: accepted, not accepted, unknown. Only what is proved not to have been taken is
+tried again.
 """
 
 import secrets
@@ -15,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from followup.core.vocabulary import (
     CommunicationStatus,
-    Delivery,
     NotDoneReason,
     RequestStatus,
     SuppressionReason,
@@ -40,7 +40,16 @@ _COMMUNICATION = Communication.__table__.c
 _REQUEST = CommunicationRequest.__table__.c
 _COMMUNICATION_TYPES = {
     name: _COMMUNICATION[name].type
-    for name in ("id", "status", "provider_sid", "sent_at", "delivery", "delivery_rank", "error_code", "reason")
+    for name in (
+        "id",
+        "status",
+        "provider_sid",
+        "sent_at",
+        "delivery",
+        "delivery_rank",
+        "error_code",
+        "reason",
+    )
 }
 _REQUEST_TYPES = {
     name: _REQUEST[name].type for name in ("id", "attempt", "status", "next_attempt_at", "ended_reason")
@@ -60,8 +69,8 @@ class Result:
 def record(session: Session, results: Sequence[Result], *, knowledge: Knowledge, now: datetime) -> None:
     """Write the ends of many calls; join the caller's transaction.
 
-    A communication that a receipt has already completed stays so; a request is touched only by the attempt that
-    holds it.
+    A communication that a receipt has already completed stays so; a request is touched only by the attempt
+    that holds it.
     """
     ends = [(result, _end(result, now)) for result in results]
     batch.update_many(session, _set_communication, _COMMUNICATION_TYPES, [_said(*end) for end in ends])
@@ -107,13 +116,13 @@ def _later(request: Claimed, outcome: NotAccepted, now: datetime) -> _End:
 
 
 def back_off(attempt: int, outcome: NotAccepted) -> timedelta:
-    """Return how long to wait after try number `attempt`: doubling from 10 s to 5 min, less up to half by chance.
+    """Return how long to wait after try number `attempt`: 10 s, doubled up to 5 min, less up to half.
 
     Chance keeps a crowd of texts from coming back all at once. The carrier's own wish is the least.
     """
     if outcome.code == "credentials":
         return CREDENTIALS_BACK_OFF
-    longest = min(LONGEST_BACK_OFF, BACK_OFF * 2 ** min(attempt, 10))
+    longest = min(LONGEST_BACK_OFF, BACK_OFF * float(2 ** min(attempt, 10)))
     wait = longest * (0.5 + secrets.randbelow(501) / 1000)
     return max(wait, timedelta(seconds=outcome.retry_after or 0))
 

@@ -1,4 +1,4 @@
-"""Turn claimed requests into what goes out: the words filled, the links made, each clinic and patient read once a batch."""
+"""Turn claimed requests into what goes out: words filled, links made, rows read once a batch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ LETTERS: Mapping[LinkPurpose, str] = {
     LinkPurpose.DISPOSAL: "d",
     LinkPurpose.ALERT: "a",
 }
-#: How long a link stays good. Consent: as long as the invitation is open. Alert: a page is stale after two days.
+#: How long a link stays good. Consent: as long as the invitation is open. Alert: a page is stale in two days.
 GOOD_FOR: Mapping[LinkPurpose, timedelta] = {
     LinkPurpose.CHECKIN: timedelta(hours=24),
     LinkPurpose.CONSENT: timedelta(days=7),
@@ -127,7 +127,7 @@ def _ready(request: Claimed, batch: _Batch) -> Ready:
         raise ContentError(f"the clinic has nothing to send {request.channel.value} from")
     links = _Links(request, batch)
     message = _message(request, batch.knowledge)
-    fields = {**_standing(clinic, request.language), **request.fields}
+    fields = {**standing_fields(clinic, request.language), **request.fields}
     if purpose := _link_purpose(message, request, batch.knowledge):
         fields["link"] = links.make(purpose)
     preferences = _preferences(request, links)
@@ -162,7 +162,7 @@ def _as_written(request: Claimed) -> Rendered:
     return Rendered(text, None, None, request.language, segments(text))
 
 
-def _standing(clinic: Organization, language: Language) -> dict[str, str]:
+def standing_fields(clinic: Organization, language: Language) -> dict[str, str]:
     """Return the fields that a clinic fills in every text."""
     phone = spoken_number(clinic.phone)
     return {
@@ -174,7 +174,7 @@ def _standing(clinic: Organization, language: Language) -> dict[str, str]:
 
 
 def spoken_number(raw: str) -> str:
-    """Return a phone number as short as its country writes it: 555-201-4477; as it is when it cannot be read."""
+    """Return a phone number as short as its country writes it: 555-201-4477; or as it is if unreadable."""
     try:
         number = phonenumbers.parse(raw, "US")
     except phonenumbers.NumberParseException:
@@ -184,7 +184,7 @@ def spoken_number(raw: str) -> str:
 
 
 def _link_purpose(message: Message, request: Claimed, knowledge: Knowledge) -> LinkPurpose | None:
-    """Return what the text's link opens. A mail that asks something always has one: it is answered on a page."""
+    """Return what the text's link opens. A mail that asks something always has one: a page answers it."""
     if "link" in placeholders(message.words(request.language).text):
         try:
             return knowledge.links[message.key]

@@ -22,6 +22,7 @@ FIRST_WEEK = 14  #: reference 9.3 [J]: days 1-7
 LATER_WEEK = 10  #: reference 9.3 [J]: days 8-14, 15-21 and so on
 EVENING = time(17)  #: the protocol's hour for everything that is no check-in
 _STEP_TEXT_HOURS = 3
+_LAST_DAY = 42
 _EITHER = Fact.STILL_TAKING | Fact.STOPPED
 _WORLDS = (Fact.STILL_TAKING, Fact.STOPPED)  # a patient is in one of them; texts of the other take no room
 _TAPER_START = "taper_start"
@@ -145,7 +146,7 @@ def _text(placed: Placed, terms: Terms, catalog: Catalog) -> PlannedText:
         is_safety=action.safety,
         catch_up=action.catch_up,
         rank=action.rank if action.rank < _AFTER_SAFETY else _AFTER_SAFETY + 1,
-        fields=_step_fields(terms, placed.step) if is_step_text and placed.step is not None else {},
+        fields=_fields(keys, terms, catalog, placed.step if is_step_text else None),
         step_index=placed.step if is_step_text else None,
     )
 
@@ -164,9 +165,16 @@ def _keys(keys: Sequence[str], terms: Terms, catalog: Catalog, *, by_link: bool)
     return tuple(keys)
 
 
-def _step_fields(terms: Terms, index: int) -> dict[str, str]:
-    step = terms.steps[index]
-    return {"n": units_label(step.max_units), "step_date": day_label(step.starts_on, terms.language)}
+def _fields(keys: Sequence[str], terms: Terms, catalog: Catalog, step: int | None) -> dict[str, str]:
+    """Return the values of the places that the plan itself fills: a step's level and date, the last day."""
+    asked = {name for key in keys for name in catalog.get(key).fields}
+    filled: dict[str, str] = {}
+    if "end_date" in asked:
+        filled["end_date"] = day_label(terms.discharge_on + timedelta(days=_LAST_DAY), terms.language)
+    if step is not None:
+        level = terms.steps[step]
+        filled |= {"n": units_label(level.max_units), "step_date": day_label(level.starts_on, terms.language)}
+    return filled
 
 
 def _announcement(terms: Terms, catalog: Catalog, now: datetime) -> Iterator[PlannedText]:
@@ -207,7 +215,7 @@ def _safety_in_turn(texts: list[PlannedText], terms: Terms, now: datetime) -> li
     today = timing.local_date(now, terms.time_zone)
     own = [text for text in texts if _is_catch_up(text) and text.window.expires_at > now]
     moved: list[PlannedText] = []
-    for day in range((terms.discharge_on + timedelta(days=42) - today).days + 1):
+    for day in range((terms.discharge_on + timedelta(days=_LAST_DAY) - today).days + 1):
         on = today + timedelta(days=day)
         queue.extend(text for text in own if text.local_on == on)
         window = timing.due(on, EVENING, _STEP_TEXT_HOURS, terms.time_zone)

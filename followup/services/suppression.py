@@ -26,7 +26,9 @@ def suppress(
         return
     try:
         with session.begin_nested():
-            consent.suppress(session, sent.organization_id, sent.channel, sent.recipient, reason, sent.id, now)
+            consent.suppress(
+                session, sent.organization_id, sent.channel, sent.recipient, reason, sent.id, now
+            )
     except IntegrityError:  # another process blocked it at this very moment: that is what we wanted
         session.expire_all()
     if sent.patient_id is not None:

@@ -1,6 +1,5 @@
 """The law for texts: what ships obeys it, and each kind of fault is caught."""
 
-import random
 import re
 from dataclasses import replace
 
@@ -138,16 +137,16 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("key", "language", "text", "said"), WORDS.values(), ids=WORDS)
-def test_law_catches(catalog, faults_of, key, language, text, said):
+def test_law_catches(catalog, faults_of_text, key, language, text, said):
     planted = with_words(catalog, key, language, text=catalog.get(key).texts[EN] if text is None else text)
-    assert said in faults_of(planted)
+    assert said in faults_of_text(planted, key)
 
 
 @pytest.mark.parametrize(
     "text", ["Do not take more.", "Never take more.", "It is not safe. To take more is not safe."]
 )
-def test_a_warning_against_taking_more_is_no_advice(catalog, faults_of, text):
-    assert "take more" not in faults_of(with_words(catalog, "edu_storage", text=text))
+def test_a_warning_against_taking_more_is_no_advice(catalog, faults_of_text, text):
+    assert "take more" not in faults_of_text(with_words(catalog, "edu_storage", text=text), "edu_storage")
 
 
 ENTRIES = {
@@ -174,8 +173,8 @@ ENTRIES = {
 
 
 @pytest.mark.parametrize(("changes", "said"), ENTRIES.values(), ids=ENTRIES)
-def test_law_catches_in_an_entry(catalog, faults_of, changes, said):
-    assert said in faults_of(with_words(catalog, "edu_storage", **changes))
+def test_law_catches_in_an_entry(catalog, faults_of_text, changes, said):
+    assert said in faults_of_text(with_words(catalog, "edu_storage", **changes), "edu_storage")
 
 
 @pytest.mark.parametrize(
@@ -225,11 +224,11 @@ def test_an_approved_file_with_its_date_is_lawful(catalog, faults_of):
     assert faults_of(replace(catalog, reviews=reviews)) == ""
 
 
-def test_any_sms_with_a_planted_drug_is_caught(catalog, faults_of):
-    sms = [one.key for one in catalog if Channel.SMS in one.channels]
-    for key in random.Random(7).sample(sms, 5):
-        planted = with_words(catalog, key, text=catalog.get(key).texts[EN] + " Tylenol")
-        assert f"/{key}/en: drug word: tylenol" in faults_of(planted)
+def test_any_sms_with_a_planted_drug_is_caught(catalog, faults_of_text):
+    for one in catalog:
+        if Channel.SMS in one.channels:
+            planted = with_words(catalog, one.key, text=one.texts[EN] + " Tylenol")
+            assert f"/{one.key}/en: drug word: tylenol" in faults_of_text(planted, one.key)
 
 
 # --- the measures themselves ---

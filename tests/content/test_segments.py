@@ -14,12 +14,9 @@ ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=3
 def test_the_table_is_the_one_of_gsm_0338():
     assert len(BASIC) == 127
     assert len(EXTENSION) == 10
-    ours = {chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000 and is_gsm(chr(code))}
-    theirs = {
-        chr(code)
-        for code in range(0x10000)
-        if not 0xD800 <= code < 0xE000 and smsutil.is_valid_gsm(chr(code))
-    }
+    codes = range(0x3000)
+    ours = {chr(code) for code in codes if is_gsm(chr(code))}
+    theirs = {chr(code) for code in codes if smsutil.is_valid_gsm(chr(code))}
     assert ours - theirs <= {"\f"}  # form feed: in the standard's extension table, not in smsutil's
     assert theirs - ours <= {"\x1b"}  # the escape alone says nothing
 

@@ -19,6 +19,7 @@ from psycopg import sql
 from tests.support.processes import (
     answers,
     free_port,
+    identity,
     short_directory,
     start,
     stop,
@@ -140,7 +141,7 @@ def initdb(binaries: Path, data: Path, *, user: str | None) -> None:
             str(binaries / "initdb"), "-D", str(data), "-U", "followup",
             "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync",
         ],
-        check=True, capture_output=True, user=user, extra_groups=[] if user else None, cwd=data.parent,
+        check=True, capture_output=True, cwd=data.parent, **identity(user),
     )  # fmt: skip
 
 

@@ -2,11 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from followup.clinical.timing import local_date
 from followup.core.vocabulary import LinkPurpose, Question
 from followup.services.wording import day_label, units_label
 from followup.store.queries import links
@@ -33,7 +33,7 @@ def today(page: Page) -> ResponseReturnValue:
     if taper is None:
         return page.show("message.html", title=page.say("web_plan_title"), text=page.say("web_err_bad_link")), 404
     at = taper.held_at if taper.is_held and taper.held_at else house.clock.now()
-    on = local_date(at, page.patient.time_zone)
+    on = at.astimezone(ZoneInfo(page.patient.time_zone)).date()
     lines = [page.say("web_plan_hold")] if taper.is_held else []
     lines += _level(page, taper.steps, on)
     if not taper.is_held:

@@ -20,8 +20,8 @@ def update_many(
 ) -> None:
     """Run one UPDATE for all rows, in the caller's transaction.
 
-    `statement` is handed a function that stands for a value of the row at hand, by name; `types` names the values
-    and their column types; each row holds them all.
+    `statement` is handed a function that stands for a value of the row at hand, by name; `types` names the
+    values and their column types; each row holds them all.
     """
     if not rows:
         return
@@ -38,7 +38,8 @@ def _bound(types: Mapping[str, TypeEngine[Any]]) -> Source:
 
 def _unnested(types: Mapping[str, TypeEngine[Any]], rows: Sequence[Mapping[str, Any]]) -> Source:
     arrays = [
-        bindparam(_PREFIX + name, [row[name] for row in rows], type_=ARRAY(kind)) for name, kind in types.items()
+        bindparam(_PREFIX + name, [row[name] for row in rows], type_=ARRAY(kind))
+        for name, kind in types.items()
     ]
     columns = [column(name, kind) for name, kind in types.items()]
     values = func.unnest(*arrays).table_valued(*columns).render_derived("fresh")

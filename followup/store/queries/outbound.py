@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Row,
-    Select,
     Update,
     and_,
     bindparam,
@@ -196,9 +195,9 @@ def _shut() -> dict[str, ColumnElement[bool]]:
 
 
 def claim(lane: Lane, *, now: datetime, limit: int, lease_until: datetime) -> Update:
-    """Take up to `limit` due and allowed requests of one lane, in all clinics; run it by `session.autocommitted`.
+    """Take up to `limit` due and allowed requests of one lane, of all clinics; run by `session.autocommitted`.
 
-    The gates live here, so that a STOP committed before the claim is always honoured. Rows are `Claimed`'s columns.
+    The gates live here, so that a STOP committed before the claim is honoured. `claimed` reads the rows.
     """
     due = (
         select(Request.id)
@@ -224,17 +223,17 @@ def claim(lane: Lane, *, now: datetime, limit: int, lease_until: datetime) -> Up
 
 def claimed(rows: Sequence[Row[Any]]) -> list[Claimed]:
     """Return what the claim's rows say, in the order in which they were due."""
-    return sorted((Claimed(*row) for row in rows), key=lambda one: (one.due_at, one.id))
+    return sorted((Claimed(**row._mapping) for row in rows), key=lambda one: (one.due_at, one.id))
 
 
-def expired(*, now: datetime, limit: int) -> Select[tuple[Request, str]]:
-    """Find requests of all clinics whose window has passed unsent, locked, each with the gate that kept it back.
+def expired(session: Session, *, now: datetime, limit: int) -> list[tuple[Request, str]]:
+    """Lock requests of all clinics whose window has passed unsent, each with the gate that keeps it back.
 
-    The second column is that gate's name as it stands now; "window" when every gate is open.
+    The gate is named as it stands now; "window" when every one is open.
     """
     why = case(*((shut, name) for name, shut in _shut().items()), else_="window")
-    return (
-        select(Request, why.label("why"))
+    found = (
+        select(Request, why)
         .where(
             Request.status.in_(bindparam("waiting", _WAITING, expanding=True, literal_execute=True)),
             Request.expires_at <= now,
@@ -243,17 +242,19 @@ def expired(*, now: datetime, limit: int) -> Select[tuple[Request, str]]:
         .limit(limit)
         .with_for_update(of=Request, skip_locked=True)
     )
+    return [(request, gate) for request, gate in session.execute(found)]
 
 
-def lease_ran_out(*, now: datetime, limit: int) -> Select[tuple[Request]]:
-    """Find claimed requests of all clinics whose drain did not report in time, locked."""
-    return (
+def lease_ran_out(session: Session, *, now: datetime, limit: int) -> Sequence[Request]:
+    """Lock claimed requests of all clinics whose drain did not report in time."""
+    found = (
         select(Request)
         .where(_is(Request.status, RequestStatus.IN_PROGRESS), Request.lease_until <= now)
         .order_by(Request.lease_until)
         .limit(limit)
         .with_for_update(of=Request, skip_locked=True)
     )
+    return session.scalars(found).all()
 
 
 def attempts(session: Session, request_ids: Sequence[UUID]) -> dict[tuple[UUID, int], Communication]:
@@ -277,11 +278,14 @@ def clinics(session: Session, organization_ids: Sequence[UUID]) -> list[tuple[Or
     return [(organization, sender) for organization, sender in session.execute(found)]
 
 
-def scheduled_between(session: Session, patient_id: UUID, start: datetime, end: datetime) -> int:
-    """Count the planned texts of a patient that are due in [start, end) and went, or still may."""
+def scheduled_between(
+    session: Session, patient_id: UUID, start: datetime, end: datetime, *, but: UUID
+) -> int:
+    """Count a patient's planned texts, `but` apart, that are due in [start, end) and went, or still may."""
     alive = (RequestStatus.ACTIVE, RequestStatus.IN_PROGRESS, RequestStatus.COMPLETED)
     found = select(func.count()).where(
         Request.patient_id == patient_id,
+        Request.id != but,
         Request.origin == RequestOrigin.PLANNED,
         Request.status.in_(alive),
         Request.due_at >= start,
@@ -300,7 +304,7 @@ class Lateness:
 
 
 def lateness(session: Session, *, due_before: datetime, now: datetime) -> Lateness:
-    """Count requests of all clinics that could have gone before `due_before`, and attempts whose end is unknown."""
+    """Count requests of all clinics that could have gone before `due_before`, and unknown attempts."""
     late = select(func.count(), func.min(Request.next_attempt_at)).where(
         _is(Request.status, RequestStatus.ACTIVE),
         Request.next_attempt_at <= due_before,

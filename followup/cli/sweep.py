@@ -1,0 +1,58 @@
+"""`followup sweep`: the work of the workers in one plain process, for when Celery or Redis is gone."""
+
+import logging
+import signal
+from threading import Event
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from followup.runtime import Runtime, build_runtime
+from followup.services import heartbeat, sweeping
+from followup.tasks.schedule import WATCHED
+
+log = logging.getLogger(__name__)
+
+
+@click.command("sweep")
+@click.option("--once", is_flag=True, help="Do one round now, whatever beat says, and end.")
+def command(once: bool) -> None:
+    """Send, understand and page without Celery or Redis.
+
+    Idle while the workers are fresh; takes over when beat's last tick through them is too old. Ends on Ctrl-C.
+    """
+    house = build_runtime()
+    if once:
+        failed = round_of(house)
+        raise SystemExit(1 if failed else 0)
+    stopped = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(house.settings.tick_seconds):
+        try:
+            if is_needed(house):
+                round_of(house)
+        except SQLAlchemyError:
+            log.exception("sweep: the database cannot be asked")
+
+
+def is_needed(house: Runtime) -> bool:
+    """Tell whether some worker has not been heard of for too long."""
+    with house.session() as session:
+        return not heartbeat.is_fresh(
+            session,
+            now=house.clock.now(),
+            stale_seconds=house.settings.sweep_stale_seconds,
+            queues=tuple(queue.value for queue in WATCHED),
+        )
+
+
+def round_of(house: Runtime) -> list[str]:
+    """Do one round and return the names of the parts that failed."""
+    return sweeping.once(
+        house.sessions,
+        house.senders,
+        clock=house.clock,
+        settings=house.settings,
+        knowledge=house.knowledge,
+    )

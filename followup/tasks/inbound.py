@@ -1,0 +1,15 @@
+"""Wake the road in: understand what is stored and was not understood at once."""
+
+from followup.core.vocabulary import Lane
+from followup.services import inbound
+from followup.tasks.app import celery_app, runtime
+from followup.tasks.outbound import ring
+from followup.tasks.schedule import Queue
+
+
+@celery_app.task(name="followup.inbound.sweep", queue=Queue.INBOUND)
+def sweep() -> None:
+    """Understand what the web stored and could not understand; then ring for the answers."""
+    house = runtime()
+    if inbound.sweep(house.sessions, knowledge=house.knowledge, now=house.clock.now()):
+        ring(Lane.STAT)

@@ -1,0 +1,26 @@
+"""Wake the small rounds: unanswered invitations, held tapers, and the proof that workers live."""
+
+from followup.services import heartbeat, invitations, taper
+from followup.tasks.app import celery_app, runtime
+from followup.tasks.schedule import Queue
+
+
+@celery_app.task(name="followup.upkeep.chase", queue=Queue.UPKEEP)
+def chase() -> None:
+    """Ask staff about invitations that nobody answered."""
+    house = runtime()
+    invitations.chase(house.sessions, knowledge=house.knowledge, now=house.clock.now())
+
+
+@celery_app.task(name="followup.upkeep.holds", queue=Queue.UPKEEP)
+def holds() -> None:
+    """Hold the tapers that a new danger forbids."""
+    house = runtime()
+    taper.enforce_holds(house.sessions, knowledge=house.knowledge, now=house.clock.now())
+
+
+@celery_app.task(name="followup.upkeep.tick", queue=Queue.UPKEEP)
+def tick(queue: str) -> None:
+    """Write down that a bell rung by beat was heard in this queue."""
+    house = runtime()
+    heartbeat.tick(house.sessions, queue, now=house.clock.now())
