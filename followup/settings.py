@@ -41,7 +41,8 @@ class Settings(BaseSettings):
         SecretStr(""), description="At least 32 random characters; signs sessions and links."
     )
     public_url: str = Field(
-        "", description="https://followup.example.org: where patients and the carrier reach us, without a path."
+        "",
+        description="https://followup.example.org: where patients and the carrier reach us, without a path.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
@@ -51,11 +52,15 @@ class Settings(BaseSettings):
     twilio_auth_token_old: SecretStr = Field(
         SecretStr(""), description="The former token, accepted from webhooks while you rotate."
     )
-    twilio_api_url: str = Field("https://api.twilio.com", description="Change only to test against a stand-in.")
+    twilio_api_url: str = Field(
+        "https://api.twilio.com", description="Change only to test against a stand-in."
+    )
     twilio_handles_keywords: bool = Field(
         True, description="true: Twilio answers STOP, START and HELP itself, so we do not answer as well."
     )
-    in_flight: int = Field(100, ge=1, le=1000, description="Most calls to the carrier at one time, this process.")
+    in_flight: int = Field(
+        100, ge=1, le=1000, description="Most calls to the carrier at one time, this process."
+    )
 
     smtp_host: str = Field("", description="Mail server; empty turns e-mail off in demo and test.")
     smtp_port: int = Field(587, ge=1, le=65535)
@@ -64,9 +69,15 @@ class Settings(BaseSettings):
     smtp_starttls: bool = Field(True, description="Encrypt the way to the mail server.")
     mail_from: str = Field("", description="Sender's address of every mail, such as care@example.org.")
 
-    phone_region: str = Field("US", description="Country of numbers typed without +.", min_length=2, max_length=2)
-    idle_minutes: int = Field(15, ge=1, le=60, description="Minutes without a click before staff are logged off.")
-    lease_seconds: int = Field(60, ge=5, description="How long a drain may hold a claimed text before it is unknown.")
+    phone_region: str = Field(
+        "US", description="Country of numbers typed without +.", min_length=2, max_length=2
+    )
+    idle_minutes: int = Field(
+        15, ge=1, le=60, description="Minutes without a click before staff are logged off."
+    )
+    lease_seconds: int = Field(
+        60, ge=5, description="How long a drain may hold a claimed text before it is unknown."
+    )
     call_seconds: float = Field(15.0, gt=0, description="Longest wait for the carrier's answer to one call.")
     drain_seconds: float = Field(20.0, gt=0, description="Longest run of one drain.")
     tick_seconds: float = Field(2.0, gt=0, description="How often beat rings the drains.")
@@ -87,7 +98,9 @@ def load_settings(**overrides: Any) -> Settings:
     faults += [f"{_env(name)}: {what}" for name, what in unsafe(settings)]
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
-        raise SettingsError(f"Followup did not start. Mend these settings ({settings.environment.value}):\n{listed}")
+        raise SettingsError(
+            f"Followup did not start. Mend these settings ({settings.environment.value}):\n{listed}"
+        )
     return settings
 
 
@@ -106,9 +119,13 @@ def unsafe(settings: Settings) -> list[tuple[str, str]]:
     """Return (setting, what to do) for each that may not run in this environment."""
     found = _missing(settings)
     if len(settings.secret_key.get_secret_value()) < 32:
-        found.append(("secret_key", "set at least 32 random characters, such as `openssl rand -hex 32` prints."))
+        found.append(
+            ("secret_key", "set at least 32 random characters, such as `openssl rand -hex 32` prints.")
+        )
     if settings.call_seconds * 2 > settings.lease_seconds:
-        found.append(("lease_seconds", "must be at least twice FOLLOWUP_CALL_SECONDS, or a slow call outlives it."))
+        found.append(
+            ("lease_seconds", "must be at least twice FOLLOWUP_CALL_SECONDS, or a slow call outlives it.")
+        )
     if settings.environment is Environment.PRODUCTION:
         found += _unsafe_in_production(settings)
     return found
@@ -136,8 +153,16 @@ def _unsafe_in_production(settings: Settings) -> list[tuple[str, str]]:
         (not settings.public_url.startswith("https://"), "public_url", "must begin with https://."),
         (not settings.smtp_host, "smtp_host", "staff are paged by e-mail too; name the mail server."),
         (not settings.mail_from, "mail_from", "name the sender's address of our mail."),
-        (not settings.smtp_starttls, "smtp_starttls", "mail would cross the network in the clear; leave it true."),
-        (settings.twilio_api_url != "https://api.twilio.com", "twilio_api_url", "leave it out; it is for tests."),
+        (
+            not settings.smtp_starttls,
+            "smtp_starttls",
+            "mail would cross the network in the clear; leave it true.",
+        ),
+        (
+            settings.twilio_api_url != "https://api.twilio.com",
+            "twilio_api_url",
+            "leave it out; it is for tests.",
+        ),
         (settings.log_level.upper() == "DEBUG", "log_level", "DEBUG is for development; set INFO."),
     ]
     return [(name, what) for wrong, name, what in checks if wrong]

@@ -41,7 +41,8 @@ class FormReader:
         """Return words; `missing` is the fault of an empty field, None if it may be empty."""
         typed = self.raw(name)
         if not typed:
-            return self._absent(name, missing)
+            self._absent(name, missing)
+            return None
         if len(typed) > longest:
             self.fault(name, f"{len(typed)} characters, takes {longest}. Make it shorter.")
             return None
@@ -58,7 +59,10 @@ class FormReader:
     def choice(self, name: str, options: Collection[str], *, missing: str | None) -> str | None:
         """Return one of the options; anything else is as good as nothing."""
         typed = self.raw(name)
-        return typed if typed in options else self._absent(name, missing)
+        if typed not in options:
+            self._absent(name, missing)
+            return None
+        return typed
 
     def yes_no(self, name: str, *, missing: str) -> bool | None:
         """Return the answer of two radio buttons, neither of which is chosen for the reader."""
@@ -81,7 +85,8 @@ class FormReader:
         """Return a date, typed as year-month-day or month/day/year, within bounds given for sense."""
         typed = self.raw(name)
         if not typed:
-            return self._absent(name, missing)
+            self._absent(name, missing)
+            return None
         found = _parse_day(typed)
         if found is None:
             self.fault(name, "This is not a date. Type it as MM/DD/YYYY, such as 07/19/1974.")
@@ -99,7 +104,8 @@ class FormReader:
         """Return a number from low to high; `step` 1 wants whole ones, 0.5 takes halves too."""
         typed = self.raw(name)
         if not typed:
-            return self._absent(name, missing)
+            self._absent(name, missing)
+            return None
         found = parse_number(typed)
         if found is None:
             self.fault(name, "This is not a number. Type digits only, such as 30.")

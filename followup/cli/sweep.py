@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def command(once: bool) -> None:
     """Send, understand and page without Celery or Redis.
 
-    Idle while the workers are fresh; takes over when beat's last tick through them is too old. Ends on Ctrl-C.
+    Idle while beat's ticks through the workers are fresh; takes over when they are old. Ends on Ctrl-C.
     """
     house = build_runtime()
     if once:

@@ -120,9 +120,17 @@ def read_keyword(text: str, table: KeywordTable) -> Keyword:
 
 
 def is_reaction(text: str, table: KeywordTable) -> bool:
-    """Say whether the text is a phone's reaction to a text of ours, quoted behind it."""
+    """Say whether the text is a phone's reaction: its word, at most a picture, our text in quotes to the end.
+
+    Words of the patient's own before or behind the quotation make it an ordinary text.
+    """
     start = fold(text[:80]).lstrip()
-    return start.startswith(table.reactions) and any(mark in text[:80] for mark in QUOTES)
+    said = next((word for word in table.reactions if start.startswith(word)), None)
+    quote = next((place for place, mark in enumerate(start) if mark in QUOTES), None)
+    if said is None or quote is None or not text.rstrip().endswith((*QUOTES, "…")):
+        return False
+    between = start[len(said) : quote].replace(" to ", " ").replace(" a ", " ")
+    return not any(mark.isalnum() for mark in between)
 
 
 def read_staff_code(text: str) -> StaffCode | None:

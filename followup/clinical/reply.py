@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 
 from followup.clinical.triage.numbers import Number, find_numbers
 from followup.clinical.triage.text import Text, Word, read_text
@@ -142,12 +143,14 @@ def _usable(number: Number, question: Question) -> bool:
 
 def _total(words: tuple[Word, ...], numbers: list[Number]) -> Decimal:
     """Return the pills of a day: parts that are told one by one are added, else the highest counts."""
-    parts = [number for number in numbers if _is_part(words, number)]
+    places = {number.index for number in numbers}
+    parts = [number for number in numbers if _is_part(words, number, places)]
     rest = [number.value for number in numbers if number not in parts]
     together = sum((number.value for number in parts), Decimal(0)) if len(parts) > 1 else Decimal(0)
     return max(together, *(number.value for number in parts), *rest, Decimal(0))
 
 
-def _is_part(words: tuple[Word, ...], number: Number) -> bool:
-    following = words[number.index + 1 : number.index + 3]
-    return any(word.text in _EACH for word in following)
+def _is_part(words: tuple[Word, ...], number: Number, places: set[int]) -> bool:
+    following = range(number.index + 1, min(number.index + 3, len(words)))
+    own = takewhile(lambda place: place not in places, following)
+    return any(words[place].text in _EACH for place in own)

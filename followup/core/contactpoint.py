@@ -9,8 +9,8 @@ from phonenumbers import PhoneNumberType
 from followup.core.errors import InvalidInput
 
 _REFUSED = {
-    PhoneNumberType.TOLL_FREE: "This is a toll-free number; it cannot get texts. Enter the patient's mobile number.",
-    PhoneNumberType.PREMIUM_RATE: "This is a premium-rate number; we never text those. Enter a mobile number.",
+    PhoneNumberType.TOLL_FREE: "This is a toll-free number; it cannot get texts. Enter a mobile number.",
+    PhoneNumberType.PREMIUM_RATE: "This is a premium-rate number; we never text it. Enter a mobile number.",
     PhoneNumberType.SHARED_COST: "This is a shared-cost number; we never text those. Enter a mobile number.",
     PhoneNumberType.PAGER: "This is a pager; it cannot answer. Enter a mobile number.",
     PhoneNumberType.UAN: "This is a company's shared number. Enter a mobile number.",
@@ -63,7 +63,9 @@ class EmailAddress:
         try:
             checked = validate_email(raw.strip(), check_deliverability=False, test_environment=True)
         except EmailNotValidError as wrong:
-            raise InvalidInput("This e-mail address is not complete. It needs a form like name@example.org.") from wrong
+            raise InvalidInput(
+                "This e-mail address is not complete. It needs a form like name@example.org."
+            ) from wrong
         return cls(checked.normalized.lower())
 
     @property

@@ -40,6 +40,7 @@ def link_token() -> str:
 def signed_digest(token: str, key: str) -> str:
     """Return the keyed digest (HMAC-SHA256, hex) of a link token: what the store keeps in its place.
 
-    A copy of the database without the key opens no link; a guessed token has to be signed by the key to be found.
+    A copy of the database without the key opens no link; a guessed token has to be signed by the key to be
+    found.
     """
     return hmac.new(key.encode(), token.encode(), hashlib.sha256).hexdigest()

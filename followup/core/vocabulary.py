@@ -1,10 +1,9 @@
 """Every word that a column, a form or a rule may hold, one sentence each.
 
 Names are the field's own: HL7 FHIR R4 for health, incident response for alerts, carrier words for delivery
-(`docs/glossary.md`). The tables of allowed moves stand beside their states.
+(`docs/glossary.md`). The tables of allowed moves between states stand in `core.states`.
 """
 
-from collections.abc import Mapping
 from enum import IntFlag, StrEnum
 
 _RANK = ("none", "routine", "urgent", "emergency")
@@ -70,7 +69,10 @@ class Course(StrEnum):
 
 
 class Fact(IntFlag):
-    """What must be true of a care plan for an action to go out; kept as bits so that one comparison gates a claim."""
+    """What must be true of a care plan for an action to go out.
+
+    Kept as bits so that one comparison gates a claim.
+    """
 
     CONSENT_PENDING = 1
     CONSENTED = 2
@@ -326,39 +328,3 @@ class NotDoneReason(StrEnum):
     AUTO_HOLD = "auto_hold"
     CANCELLED = "cancelled"
     RETRIES_EXHAUSTED = "retries_exhausted"
-
-
-#: active -> in-progress -> completed; in-progress -> active is a retry.
-REQUEST_MOVES: Mapping[RequestStatus, frozenset[RequestStatus]] = {
-    RequestStatus.ACTIVE: frozenset(
-        {RequestStatus.IN_PROGRESS, RequestStatus.REVOKED, RequestStatus.EXPIRED, RequestStatus.ON_HOLD}
-    ),
-    RequestStatus.IN_PROGRESS: frozenset({RequestStatus.COMPLETED, RequestStatus.ACTIVE, RequestStatus.EXPIRED}),
-    RequestStatus.ON_HOLD: frozenset({RequestStatus.ACTIVE, RequestStatus.REVOKED, RequestStatus.EXPIRED}),
-}
-#: in-progress -> completed(sid) | not-done(reason) | unknown; unknown -> completed | not-done.
-COMMUNICATION_MOVES: Mapping[CommunicationStatus, frozenset[CommunicationStatus]] = {
-    CommunicationStatus.IN_PROGRESS: frozenset(
-        {CommunicationStatus.COMPLETED, CommunicationStatus.NOT_DONE, CommunicationStatus.UNKNOWN}
-    ),
-    CommunicationStatus.UNKNOWN: frozenset({CommunicationStatus.COMPLETED, CommunicationStatus.NOT_DONE}),
-}
-#: triggered -> acknowledged -> resolved; new danger brings an acknowledged alert back to triggered.
-ALERT_MOVES: Mapping[AlertStatus, frozenset[AlertStatus]] = {
-    AlertStatus.TRIGGERED: frozenset({AlertStatus.ACKNOWLEDGED, AlertStatus.RESOLVED}),
-    AlertStatus.ACKNOWLEDGED: frozenset({AlertStatus.RESOLVED, AlertStatus.TRIGGERED}),
-}
-#: A draft becomes active with the patient's yes.
-CARE_PLAN_MOVES: Mapping[CarePlanStatus, frozenset[CarePlanStatus]] = {
-    CarePlanStatus.DRAFT: frozenset({CarePlanStatus.ACTIVE, CarePlanStatus.REVOKED, CarePlanStatus.ON_HOLD}),
-    CarePlanStatus.ACTIVE: frozenset({CarePlanStatus.ON_HOLD, CarePlanStatus.COMPLETED, CarePlanStatus.REVOKED}),
-    CarePlanStatus.ON_HOLD: frozenset(
-        {CarePlanStatus.ACTIVE, CarePlanStatus.REVOKED, CarePlanStatus.COMPLETED, CarePlanStatus.DRAFT}
-    ),
-}
-#: Any change is a new version; a draft is approved once, by a prescriber.
-TAPER_MOVES: Mapping[TaperStatus, frozenset[TaperStatus]] = {
-    TaperStatus.DRAFT: frozenset({TaperStatus.APPROVED, TaperStatus.SUPERSEDED}),
-    TaperStatus.APPROVED: frozenset({TaperStatus.ON_HOLD, TaperStatus.SUPERSEDED, TaperStatus.ENDED}),
-    TaperStatus.ON_HOLD: frozenset({TaperStatus.APPROVED, TaperStatus.SUPERSEDED, TaperStatus.ENDED}),
-}

@@ -55,11 +55,11 @@ class SmtpSender:
         if outgoing.unsubscribe_url:
             mail["List-Unsubscribe"] = f"<{outgoing.unsubscribe_url}>"
             mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
-        for header, value in outgoing.headers.items():
-            mail[header] = value
         mail.set_content(outgoing.body)
         if outgoing.html is not None:
             mail.add_alternative(outgoing.html, subtype="html")
+        for header, value in outgoing.headers.items():
+            mail[header] = value  # last: set_content forgets every Content- header that it finds
         return mail
 
     def _message_id(self, token: str, sender: str) -> str:

@@ -14,25 +14,8 @@ from followup.core.vocabulary import Delivery
 from followup.providers.ports import Accepted, NotAccepted, Outcome, Outgoing, Unknown
 from followup.providers.twilio_codes import CodeKind, meaning_of
 from followup.providers.twilio_http import NeverSentError, PooledHttpClient, ThrottledError
-from followup.providers.twilio_webhooks import (
-    delivery_of,
-    parse_inbound,
-    parse_status,
-    sign,
-    status_callback_url,
-    webhook_tokens,
-)
+from followup.providers.twilio_webhooks import delivery_of, status_callback_url
 from followup.settings import Settings
-
-__all__ = [
-    "CarrierRecord",
-    "CarrierSilent",
-    "TwilioSender",
-    "parse_inbound",
-    "parse_status",
-    "sign",
-    "webhook_tokens",
-]
 
 MOST_VALID_SECONDS = 36_000  #: Twilio's limit and default for ValidityPeriod, 10 h.
 _MOST_LISTED = 50

@@ -8,9 +8,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from followup.core.errors import Conflict, InvalidInput
-from followup.core.states import move
+from followup.core.states import ALERT_MOVES, move
 from followup.core.vocabulary import (
-    ALERT_MOVES,
     AlertEventKind,
     AlertKind,
     AlertOutcome,

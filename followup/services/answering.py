@@ -14,7 +14,7 @@ from followup.store.queries import inbound as queries
 MOST_REPLIES = 5  #: automatic replies an hour to one number (issue 2, item 6)
 MOST_SAFETY = 20  #: safety texts an hour to one number (issue 2, item 6)
 _HOUR = timedelta(hours=1)
-#: Texts of a check-in that follow an answer and ask nothing themselves; they do not count, as its questions do not.
+#: A check-in's text that asks nothing itself; it does not count, as the check-in's questions do not.
 _OF_CHECKIN = ("checkin_link",)
 #: One hourly answer for both: which of the two goes out is a matter of the clinic's hours.
 _TOGETHER = (("tier_routine", "tier_routine_office_closed"),)

@@ -19,7 +19,10 @@ def record(
     entity: str | None = None,
     **detail: Any,
 ) -> None:
-    """Add one line to the audit: `action` is `door.verb`, `entity` a public id; staff_id None is the program itself."""
+    """Add one line to the audit: `action` is `door.verb`, `entity` a public id.
+
+    Staff_id None is the program itself.
+    """
     session.add(
         AuditEvent(
             organization_id=organization_id,

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from followup.core import states
 from followup.core.vocabulary import (
-    CARE_PLAN_MOVES,
     CarePlanStatus,
     Channel,
     CommunicationStatus,
@@ -72,7 +71,7 @@ def _activate(session: Session, care_plan: CarePlan, knowledge: Knowledge, now: 
     care_plan.set_fact(Fact.CONSENTED, true=True)
     care_plan.set_fact(Fact.TAPER_ACTIVE, true=planning.running_taper(session, care_plan) is not None)
     if care_plan.status is not CarePlanStatus.ACTIVE:
-        states.move(care_plan, CarePlanStatus.ACTIVE, CARE_PLAN_MOVES)
+        states.move(care_plan, CarePlanStatus.ACTIVE, states.CARE_PLAN_MOVES)
     care_plan.activated_at = care_plan.activated_at or now
     care_plan.held_at = care_plan.hold_reason = None
     session.flush()
@@ -131,7 +130,10 @@ def _welcome(
 def decline(
     session: Session, consent: Consent, *, by: str, communication_id: UUID | None, now: datetime
 ) -> frozenset[Lane]:
-    """Take a NO: the invitation is over, the address is blocked, the plan is not begun; one answer says so."""
+    """Take a NO: the invitation is over, the address is blocked, the plan is not begun.
+
+    One answer says so.
+    """
     patient = session.get_one(Patient, consent.patient_id)
     heard = _heard(session, consent, communication_id, now)
     planning.reply(
@@ -150,7 +152,7 @@ def decline(
     for care_plan in _care_plans(session, patient):
         _revoke_invitations(session, care_plan)
         care_plan.set_fact(Fact.CONSENT_PENDING, true=False)
-        states.move(care_plan, CarePlanStatus.REVOKED, CARE_PLAN_MOVES)
+        states.move(care_plan, CarePlanStatus.REVOKED, states.CARE_PLAN_MOVES)
     audit.record(
         session, patient.organization_id, "consent.decline", now=now, entity=patient.public_id, by=by,
         channel=consent.channel.value,
@@ -225,7 +227,7 @@ def _stop_plan(session: Session, care_plan: CarePlan, now: datetime) -> None:
     care_plan.set_fact(Fact.CONSENTED, true=False)
     care_plan.set_fact(Fact.CONSENT_PENDING, true=False)
     if care_plan.status in (CarePlanStatus.ACTIVE, CarePlanStatus.DRAFT):
-        states.move(care_plan, CarePlanStatus.ON_HOLD, CARE_PLAN_MOVES)
+        states.move(care_plan, CarePlanStatus.ON_HOLD, states.CARE_PLAN_MOVES)
     care_plan.held_at, care_plan.hold_reason = now, "opted_out"
     _revoke_invitations(session, care_plan)
     planning.revoke_active(session, care_plan, reason="opted_out")
@@ -242,7 +244,10 @@ def opt_in(
     knowledge: Knowledge,
     now: datetime,
 ) -> bool:
-    """Take a START: lift the blocks that a STOP set, where the person once said yes; False where nobody did."""
+    """Take a START: lift the blocks that a STOP set, where the person once said yes.
+
+    False where nobody did.
+    """
     welcome_back = [one for one in patients if _said_yes(session, one, channel, address)]
     if not welcome_back:
         return False

@@ -99,7 +99,10 @@ class Enrolled:
 
 
 def findings(enrolment: Enrolment, knowledge: Knowledge, *, now: datetime) -> Findings:
-    """Return MME and detected issues of the prescription; ClinicalError names an unknown drug or a bad amount."""
+    """Return MME and detected issues of the prescription.
+
+    ClinicalError names an unknown drug or a bad amount.
+    """
     rx, rules = enrolment.rx, knowledge.rules
     mme = mme_per_day(rules.drugs, rx.drug, rx.strength_mg, rx.max_units_per_day)
     today = timing.local_date(now, enrolment.time_zone)
@@ -321,7 +324,10 @@ def _draft_taper(
     knowledge: Knowledge,
     now: datetime,
 ) -> None:
-    """Write the draft that a prescriber will find, where the rule makes one; else the plan goes without steps."""
+    """Write the draft that a prescriber will find, where the rule makes one.
+
+    Else the plan goes without steps.
+    """
     days = knowledge.protocols[care_plan.protocol_name].default_steps.get(enrolment.course)
     if not days:
         return
@@ -341,7 +347,10 @@ def _draft_taper(
 
 
 def default_start(enrolment: Enrolment, first_day: int, patient: Patient, now: datetime) -> date:
-    """Return the day on which a course's first step starts: the protocol's, or the first that is still possible."""
+    """Return the day on which a course's first step starts.
+
+    The protocol's, or the first that is still possible.
+    """
     return max(
         enrolment.discharge_on + timedelta(days=first_day), taper_drafts.first_possible_start(patient, now)
     )

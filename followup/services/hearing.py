@@ -1,7 +1,7 @@
-"""Hold everything that understanding one text needs: whose it is, which clinic's, what we know, what time it is."""
+"""Hold everything that understanding one text needs: whose it is, what was asked, what time it is."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -71,7 +71,7 @@ class Hearing:
     def is_open_hours(self) -> bool:
         """Tell whether the clinic is staffed now."""
         clinic = self.organization
-        holidays = {timing.date.fromisoformat(one) for one in clinic.holidays}
+        holidays = {date.fromisoformat(one) for one in clinic.holidays}
         return timing.clinic_is_open(self.now, clinic.time_zone, timing.clinic_hours(clinic.hours), holidays)
 
     @property

@@ -109,7 +109,10 @@ def _invitation(
 
 
 def chase(sessions: Sessions, *, knowledge: Knowledge, now: datetime) -> int:
-    """Ask staff about invitations that nobody answered 24 h after their reminder; return how many there are."""
+    """Ask staff about invitations that nobody answered 24 h after their reminder.
+
+    Return how many there are.
+    """
     with sessions.begin() as session:
         late = queries.unanswered_invitations(
             session, reminder_key=REMIND, reminded_before=now - _ASK_STAFF_AFTER

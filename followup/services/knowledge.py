@@ -1,4 +1,7 @@
-"""What the house knows by heart: texts, events, plans, ladders and clinical tables, read once and handed in."""
+"""What the house knows by heart.
+
+Texts, events, plans, ladders and clinical tables, read once and handed in.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

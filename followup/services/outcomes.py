@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, case, func, update
+from sqlalchemy import ColumnElement, Update, case, func, or_, update
 from sqlalchemy.orm import Session
 
 from followup.core.vocabulary import (
@@ -34,7 +34,6 @@ LONGEST_BACK_OFF = timedelta(minutes=5)
 CREDENTIALS_BACK_OFF = timedelta(seconds=60)
 #: The road is shut, not this text refused: tried until the window closes, however often.
 _ROAD_IS_SHUT = frozenset({"connection", "throttled", "credentials"})
-_OPEN = (CommunicationStatus.IN_PROGRESS, CommunicationStatus.UNKNOWN)
 
 _COMMUNICATION = Communication.__table__.c
 _REQUEST = CommunicationRequest.__table__.c
@@ -160,7 +159,7 @@ def _set_communication(fresh: Source) -> Update:
     is_news = fresh("delivery_rank") > _COMMUNICATION.delivery_rank
     return (
         update(Communication.__table__)  # type: ignore[arg-type]
-        .where(_COMMUNICATION.id == fresh("id"), _COMMUNICATION.status.in_(_OPEN))
+        .where(_COMMUNICATION.id == fresh("id"), _is_open())
         .values(
             status=fresh("status"),
             provider_sid=func.coalesce(fresh("provider_sid"), _COMMUNICATION.provider_sid),
@@ -171,6 +170,12 @@ def _set_communication(fresh: Source) -> Update:
             reason=fresh("reason"),
         )
     )
+
+
+def _is_open() -> ColumnElement[bool]:
+    # No IN: a list cannot be bound in an executemany.
+    status = _COMMUNICATION.status
+    return or_(status == CommunicationStatus.IN_PROGRESS, status == CommunicationStatus.UNKNOWN)
 
 
 def _set_request(fresh: Source) -> Update:

@@ -1,4 +1,7 @@
-"""Turn schedules and answers into rows: CommunicationRequests, each with its window, its expiry and its conditions."""
+"""Turn schedules and answers into rows.
+
+CommunicationRequests, each with its window, its expiry and its conditions.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -48,8 +51,8 @@ _WENT = (RequestStatus.IN_PROGRESS, RequestStatus.COMPLETED)
 def apply(session: Session, care_plan: CarePlan, *, knowledge: Knowledge, now: datetime) -> int:
     """Write what the patient's schedule holds from `now` on and take back what it no longer holds; return rows added.
 
-    Safe to call again at any time: the natural key (care plan, version, action, occurrence) keeps every text single,
-    and a text that already went is never planned a second time.
+    Safe to call again at any time: the natural key (care plan, version, action, occurrence) keeps every
+    text single, and a text that already went is never planned a second time.
     """
     consent = _consent(session, care_plan)
     if consent is None:

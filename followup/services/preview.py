@@ -71,7 +71,10 @@ def preview(
     public_url: str,
     now: datetime,
 ) -> Preview:
-    """Return the findings and every dated text; EnrolmentRefused lists what must be fixed first. Writes nothing."""
+    """Return the findings and every dated text; EnrolmentRefused lists what must be fixed first.
+
+    Writes nothing.
+    """
     found = enrolments.check(session, organization_id, enrolment, knowledge=knowledge, now=now)
     channel = Channel.SMS if enrolment.phone is not None else Channel.EMAIL
     page = _Page(session.get_one(Organization, organization_id), enrolment, channel, knowledge, public_url)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from followup.clinical import timing
 from followup.clinical.holds import HoldReason, LatestAnswers, auto_hold_reason
 from followup.clinical.reply import Answer
-from followup.core.vocabulary import Fact, Question, RequestStatus, Tier, worst
+from followup.core.vocabulary import Fact, Question, RequestStatus, Tier
 from followup.services import taper
 from followup.services.hearing import Hearing
 from followup.store.models import CommunicationRequest, QuestionnaireResponse
@@ -15,7 +15,7 @@ from followup.store.queries import inbound as queries
 def keep(
     hearing: Hearing, answer: Answer, *, amends: QuestionnaireResponse | None = None
 ) -> QuestionnaireResponse | None:
-    """Store the answer if there is one; an answer given before to the same question of the same text is amended."""
+    """Store the answer if there is one; an earlier one to the same question of the same text is amended."""
     patient, care_plan, question = hearing.patient, hearing.care_plan, answer.question
     if not answer.given or question is None or patient is None or care_plan is None:
         return None
@@ -47,12 +47,11 @@ def keep(
 
 
 def hold_if_needed(hearing: Hearing, tier: Tier, answer: Answer) -> bool:
-    """Put a running taper on hold where reference 5.3.8 says so; return whether it did."""
-    patient, care_plan = hearing.patient, hearing.care_plan
-    if patient is None or care_plan is None:
+    """Put a running taper on hold where this text asks for it (reference 5.3.8); return whether it did."""
+    care_plan = hearing.care_plan
+    if care_plan is None:
         return False
-    is_open = queries.open_tier(hearing.session, hearing.organization.id, patient.id)
-    reason = auto_hold_reason(worst(tier, is_open), _latest(answer))
+    reason = auto_hold_reason(tier, _latest(answer))
     if reason is None:
         return False
     held = taper.hold(

@@ -1,7 +1,7 @@
 """Lay a protocol on one patient's calendar: which text, on which local day, in which window, under which facts.
 
-Pure arithmetic over values (no session): the preview before enrolment and the rows after consent come from here,
-so that staff are shown exactly what the patient will get.
+Pure arithmetic over values (no session): the preview before enrolment and the rows after consent come from
+here, so that staff are shown exactly what the patient will get.
 """
 
 from collections import Counter, deque
@@ -90,8 +90,8 @@ class Schedule:
 def lay_out(plan: PlanDefinition, terms: Terms, *, catalog: Catalog, now: datetime) -> Schedule:
     """Return the patient's schedule from `now` on.
 
-    A start after day 0 begins at today's day; safety texts whose day has passed come first, one an evening, and push
-    the later ones on. The cap is kept for each world (still taking pills, or stopped) on its own.
+    A start after day 0 begins at today's day; safety texts whose day has passed come first, one an evening,
+    and push the later ones on. The cap is kept for each world (still taking pills, or stopped) on its own.
     """
     wanted = [*_dated(plan, terms, catalog, now), *_announcement(terms, catalog, now)]
     return _capped(_safety_in_turn(wanted, terms, now), terms)
@@ -111,7 +111,10 @@ def _dated(plan: PlanDefinition, terms: Terms, catalog: Catalog, now: datetime) 
 
 
 def _is_scheduled(action: Action, terms: Terms) -> bool:
-    """Tell whether an action is ours to date: not the invitation, not the answers to a yes, support only if wanted."""
+    """Tell whether an action is ours to date.
+
+    Not the invitation, not the answers to a yes, support only if wanted.
+    """
     if action.minute is None or Fact.CONSENT_PENDING in action.when:
         return False
     return terms.support or Fact.SUPPORT_ON not in action.when
@@ -207,7 +210,10 @@ def _announcement(terms: Terms, catalog: Catalog, now: datetime) -> Iterator[Pla
 
 
 def _safety_in_turn(texts: list[PlannedText], terms: Terms, now: datetime) -> list[PlannedText]:
-    """Return the texts with the safety education in a queue: missed ones first, one an evening, never beside a step."""
+    """Return the texts with the safety education in a queue.
+
+    Missed ones first, one an evening, never beside a step.
+    """
     queue = deque(text for text in texts if _is_catch_up(text) and text.window.expires_at <= now)
     if not queue:
         return texts
@@ -225,7 +231,10 @@ def _safety_in_turn(texts: list[PlannedText], terms: Terms, now: datetime) -> li
 
 
 class _Room:
-    """Count what is taken, in each world on its own: texts a day, texts a week, and the minutes they go at."""
+    """Count what is taken, in each world on its own.
+
+    Texts a day, texts a week, and the minutes they go at.
+    """
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms

@@ -135,3 +135,12 @@ def change_password(session: Session, user: StaffUser, *, old: str, new: str, no
     audit.record(
         session, user.organization_id, "staff.change_password", now=now, staff_id=user.id, entity=user.public_id
     )
+
+
+def draw_password(session: Session, user: StaffUser, *, now: datetime) -> str:
+    """Give a member a new random password, end their open sessions, and return it, to be shown once."""
+    drawn = secrets.token_urlsafe(15)
+    user.password_hash = _hash(drawn, email=user.email)
+    user.session_epoch += 1
+    audit.record(session, user.organization_id, "staff.draw_password", now=now, entity=user.public_id)
+    return drawn

@@ -1,4 +1,4 @@
-"""Do in one plain process what the workers do: the same drains, sweeps and climbs, without Celery or Redis."""
+"""Do in one plain process what the workers do: the same drains, sweeps and climbs, without a broker."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ def once(
     settings: Pace,
     knowledge: Knowledge,
 ) -> list[str]:
-    """Do one round: what people wait for first, then bulk and upkeep; return the names of the parts that failed.
+    """Do one round, what people wait for first, then bulk and upkeep; return the parts that failed.
 
     A part that fails is logged and stops no other.
     """

@@ -1,4 +1,7 @@
-"""Approve, hold and resume a taper. A clinician decides; the arithmetic and its bounds are clinical.taper's."""
+"""Approve, hold and resume a taper. A clinician decides.
+
+The arithmetic and its bounds are clinical.taper's.
+"""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -13,7 +16,6 @@ from followup.clinical.bounds import check_bounds
 from followup.core import states
 from followup.core.errors import Conflict, Forbidden, TaperRefused
 from followup.core.vocabulary import (
-    TAPER_MOVES,
     Audience,
     CarePlanStatus,
     CatchUp,
@@ -62,9 +64,9 @@ def approve(
     _check_again(session, care_plan, plan)
     running = tapers.taper_in(session, plan.organization_id, care_plan.id, *_OPEN)
     if running is not None:
-        states.move(running, TaperStatus.SUPERSEDED, TAPER_MOVES)
+        states.move(running, TaperStatus.SUPERSEDED, states.TAPER_MOVES)
         session.flush()
-    states.move(plan, TaperStatus.APPROVED, TAPER_MOVES)
+    states.move(plan, TaperStatus.APPROVED, states.TAPER_MOVES)
     plan.approved_by, plan.approved_at = by.id, now
     care_plan.set_fact(Fact.TAPER_ACTIVE, true=True)
     session.flush()
@@ -101,13 +103,13 @@ def hold(
 ) -> bool:
     """Put the running taper on hold: no step text goes out, the patient is told once, a clinician is asked.
 
-    `communication` is the text that made us hold; without one the notice goes in the next open window. False if no
-    taper runs.
+    `communication` is the text that made us hold; without one the notice goes in the next open window.
+    False if no taper runs.
     """
     plan = planning.running_taper(session, care_plan)
     if plan is None:
         return False
-    states.move(plan, TaperStatus.ON_HOLD, TAPER_MOVES)
+    states.move(plan, TaperStatus.ON_HOLD, states.TAPER_MOVES)
     plan.held_at, plan.hold_reason = now, reason
     care_plan.set_fact(Fact.TAPER_ACTIVE, true=False)
     session.flush()
@@ -188,7 +190,8 @@ def resume(
 ) -> TaperPlan:
     """Go on after a hold. If no step's day has passed, the same version runs on; else a re-dated draft is written.
 
-    The draft keeps every level that is left and its length, and waits for approval: any change is a new version.
+    The draft keeps every level that is left and its length, and waits for approval: any change is a new
+    version.
     """
     if by.role is not StaffRole.PRESCRIBER:
         raise Forbidden("Only a prescriber can resume a taper plan.")
@@ -201,7 +204,7 @@ def resume(
     held_on = timing.local_date(plan.held_at or now, patient.time_zone)
     waiting = [step for step in steps if step.starts_on > held_on]
     if all(step.starts_on >= earliest for step in waiting) and care_plan.status is CarePlanStatus.ACTIVE:
-        states.move(plan, TaperStatus.APPROVED, TAPER_MOVES)
+        states.move(plan, TaperStatus.APPROVED, states.TAPER_MOVES)
         plan.held_at = plan.hold_reason = None
         care_plan.set_fact(Fact.TAPER_ACTIVE, true=True)
         session.flush()

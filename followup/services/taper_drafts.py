@@ -13,7 +13,7 @@ from followup.clinical import taper as rules
 from followup.clinical import timing
 from followup.core import states
 from followup.core.errors import TaperRefused
-from followup.core.vocabulary import TAPER_MOVES, TaperStatus
+from followup.core.vocabulary import TaperStatus
 from followup.services import audit
 from followup.services.knowledge import Knowledge
 from followup.store.models import CarePlan, MedicationRequest, Patient, TaperPlan, TaperStep
@@ -48,7 +48,12 @@ def draft(
     check_start(starts_on, patient, now)
     manual = () if rows is not None else _manual_reasons(session, care_plan, knowledge)
     request = request_for(
-        prescription, starts_on, step_days=step_days, target_days=target_days, unit=unit, manual_reasons=manual
+        prescription,
+        starts_on,
+        step_days=step_days,
+        target_days=target_days,
+        unit=unit,
+        manual_reasons=manual,
     )
     made = rules.manual(request, rows) if rows is not None else rules.draft(request)
     return store(session, care_plan, request, drafted(made), starts_on, by, knowledge, now)
@@ -63,7 +68,10 @@ def request_for(
     unit: Decimal = Decimal(1),
     manual_reasons: Sequence[str] = (),
 ) -> rules.TaperRequest:
-    """Return what the rule needs: start level, days taken by then, pills that are left of what was dispensed."""
+    """Return what the rule needs.
+
+    Start level, days taken by then, pills that are left of what was dispensed.
+    """
     taken = prescription.first_taken_on
     return rules.TaperRequest(
         start_pills=prescription.max_units_per_day,
@@ -93,7 +101,10 @@ def drafted(made: rules.TaperDraft) -> rules.TaperDraft:
 
 
 def check_start(starts_on: date, patient: Patient, now: datetime) -> None:
-    """Return if the first step's text can still go out the evening before; TaperRefused names the first day."""
+    """Return if the first step's text can still go out the evening before.
+
+    TaperRefused names the first day.
+    """
     earliest = first_possible_start(patient, now)
     if starts_on < earliest:
         raise TaperRefused(
@@ -129,7 +140,7 @@ def store(
     versions = tapers.tapers_of(session, care_plan.organization_id, care_plan.id)
     for old in versions:
         if old.status is TaperStatus.DRAFT:
-            states.move(old, TaperStatus.SUPERSEDED, TAPER_MOVES)
+            states.move(old, TaperStatus.SUPERSEDED, states.TAPER_MOVES)
     plan = TaperPlan(
         created_at=now,
         organization_id=care_plan.organization_id,

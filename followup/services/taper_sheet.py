@@ -59,7 +59,9 @@ def sheet(session: Session, plan: TaperPlan, prescription: MedicationRequest | N
 
 
 def _largest(start: Decimal, levels: Sequence[Decimal]) -> Decimal:
-    return max((before - level for before, level in zip((start, *levels), levels, strict=False)), default=Decimal(0))
+    return max(
+        (before - level for before, level in zip((start, *levels), levels, strict=False)), default=Decimal(0)
+    )
 
 
 def _row(step: TaperStep, prescription: MedicationRequest | None) -> Row:

@@ -1,7 +1,7 @@
-"""Say what a patient's text means: triage with what we know of the patient, and what the service adds to it."""
+"""Say what a patient's text means: triage with what is known of the patient, and what the service adds."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -89,10 +89,15 @@ def understand(hearing: Hearing, *, text: str | None = None, question: Question 
 
 def note(hearing: Hearing, understood: Understood) -> None:
     """Write tier, flags and the words behind them on the stored text."""
+    note_all(hearing, [understood], understood.tier, understood.flags)
+
+
+def note_all(hearing: Hearing, understood: Sequence[Understood], tier: Tier, flags: Iterable[str]) -> None:
+    """Write on the stored text what its parts came to, and the words behind it."""
     communication = hearing.communication
-    communication.tier = understood.tier
-    communication.flags = list(understood.flags)
-    communication.evidence = [_shown(one) for one in understood.assessment.evidence]
+    communication.tier = tier
+    communication.flags = list(flags)
+    communication.evidence = [_shown(one) for part in understood for one in part.assessment.evidence]
 
 
 def raised(assessment: Assessment, tier: Tier, flags: Iterable[str], rule: str) -> Assessment:

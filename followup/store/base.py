@@ -1,4 +1,7 @@
-"""What every table shares: naming of constraints, aware times, enums by value, exact amounts, time-ordered keys."""
+"""What every table shares.
+
+Naming of constraints, aware times, enums by value, exact amounts, time-ordered keys.
+"""
 
 import enum
 from datetime import UTC, datetime
@@ -43,7 +46,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Amount(TypeDecorator[Decimal]):
-    """Keep exact decimals (pills, milligrams, MME): NUMERIC on PostgreSQL, text on SQLite, which has no decimals."""
+    """Keep exact decimals (pills, milligrams, MME).
+
+    NUMERIC on PostgreSQL, text on SQLite, which has no decimals.
+    """
 
     impl = Numeric(12, 3)
     cache_ok = True
@@ -78,7 +84,9 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         Decimal: Amount(),
         UUID: Uuid(),
-        enum.Enum: Enum(enum.Enum, native_enum=False, length=24, values_callable=_by_value, create_constraint=False),
+        enum.Enum: Enum(
+            enum.Enum, native_enum=False, length=24, values_callable=_by_value, create_constraint=False
+        ),
         dict[str, Any]: JSON(),
         list[str]: JSON(),
         list[Any]: JSON(),

@@ -1,4 +1,7 @@
-"""The demo's clock: the wall clock plus an offset that one row holds, so that every process skips together."""
+"""The demo's clock.
+
+The wall clock plus an offset that one row holds, so that every process skips together.
+"""
 
 from datetime import datetime, timedelta
 
@@ -28,5 +31,7 @@ class DemoClock(SystemClock):
         return super().now() + self._offset
 
     def _stored(self) -> int:
-        with self._engine.connect() as connection:
+        # Time is asked in the middle of a write, too: on SQLite a second write lock would wait for
+        # the first for ever.
+        with self._engine.connect().execution_options(reads_only=True) as connection:
             return connection.scalar(select(ServiceState.number).where(ServiceState.key == OFFSET_KEY)) or 0

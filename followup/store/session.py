@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Row, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -26,16 +26,22 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    # The driver's own transactions begin too late (at the first write): two readers that both go on to write then
+    # The driver's own transactions begin too late (at the first write): two readers that both go on to
+    # write then
     # lose an update. We begin ourselves, and take the write lock at once.
     connection.isolation_level = None
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql("BEGIN DEFERRED" if reads_only else "BEGIN IMMEDIATE")
 
 
 def session_factory(engine: Engine) -> Sessions:
@@ -46,8 +52,8 @@ def session_factory(engine: Engine) -> Sessions:
 def autocommitted(engine: Engine, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
     """Run one statement in a transaction of its own; its rows are fetched and the connection is given back.
 
-    The only way to a one-statement transaction. PostgreSQL: AUTOCOMMIT, one round trip. SQLite: begin, execute,
-    commit; an AUTOCOMMIT connection beside our BEGIN IMMEDIATE hook would keep the file locked.
+    The only way to a one-statement transaction. PostgreSQL: AUTOCOMMIT, one round trip. SQLite: begin,
+    execute, commit; an AUTOCOMMIT connection beside our BEGIN IMMEDIATE hook would keep the file locked.
     """
     if engine.dialect.name == "sqlite":
         with engine.begin() as connection:

@@ -1,8 +1,7 @@
-"""The Celery application: JSON only, late acknowledgement, a publish that fails fast, one Runtime for each process."""
+"""The Celery application: JSON only, acknowledged late, a publish that fails fast, one Runtime a process."""
 
 import os
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 from celery import Celery
@@ -11,14 +10,14 @@ from followup.runtime import Runtime, build_runtime
 from followup.settings import settings_from_environment
 from followup.tasks.schedule import Queue, beat_table
 
-#: Seconds that a web request may lose on a broker that is gone; the rows wait for the next tick, or for `sweep`.
+#: Seconds that a web request may lose on a broker that is gone; the rows wait for a tick, or for `sweep`.
 _CONNECT_SECONDS = 0.3
 _SOCKET_SECONDS = 5.0
 
 celery_app = Celery("followup", set_as_current=False)
 
 
-def _configuration() -> Mapping[str, Any]:
+def _configuration() -> dict[str, Any]:
     """Return Celery's settings; read when Celery first needs them, so that an import needs no environment."""
     settings = settings_from_environment()
     return {

@@ -1,4 +1,4 @@
-"""Wake the road out: drain a lane, fold receipts, end what is too late; and ring for a drain from anywhere."""
+"""Wake the road out: drain a lane, fold receipts, end what is too late; and ring the bell from anywhere."""
 
 import logging
 
@@ -42,7 +42,7 @@ def expire() -> None:
 def ring(lane: Lane) -> None:
     """Ask for a drain of one lane, after the commit that made it due.
 
-    Never raises: a bell that is not heard costs one tick, never a text. Returns within a second without a broker.
+    Never raises: a bell that is not heard costs one tick, never a text. Fast, also without a broker.
     """
     try:
         drain_lane.apply_async((lane.value,), queue=queue_of(lane).value, expires=60, retry=False)

@@ -1,4 +1,4 @@
-"""Which queues there are, and what beat rings how often. Beat ticks in UTC; what is due is judged by rows alone."""
+"""Which queues there are, and what beat rings how often, in UTC; what is due is judged by rows alone."""
 
 from enum import StrEnum
 from typing import Any
@@ -45,6 +45,6 @@ def beat_table(tick_seconds: float) -> dict[str, dict[str, Any]]:
 
 
 def _every(seconds: float, task: str, queue: Queue, *arguments: str) -> dict[str, Any]:
-    # A bell that nobody heard in time is dropped: the next one says the same, and a queue of them helps nobody.
+    # A bell that nobody heard in time is dropped: the next one says the same, and a pile of them helps nobody.
     options = {"queue": queue.value, "expires": max(10.0, 2 * seconds)}
     return {"task": task, "schedule": seconds, "args": arguments, "options": options}

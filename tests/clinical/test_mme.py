@@ -13,7 +13,9 @@ from tests.clinical.conftest import golden, tables
 
 @pytest.mark.parametrize("case", golden("mme_cases.csv"), ids=lambda case: case["drug"] + case["strength"])
 def test_the_figure_is_that_of_the_reference(case: dict[str, str], rules: Rulebook) -> None:
-    mme = mme_per_day(rules.drugs, case["drug"], Decimal(case["strength"]), Decimal(case["max_units_per_day"]))
+    mme = mme_per_day(
+        rules.drugs, case["drug"], Decimal(case["strength"]), Decimal(case["max_units_per_day"])
+    )
     assert mme.shown == case["mme"]
     assert (mme.band or "") == case["band"]
     assert set(rules.drugs.caveats) <= set(mme.caveats)
@@ -31,7 +33,9 @@ def test_methadone_shows_its_own_caveat(rules: Rulebook) -> None:
 
 
 def test_all_opioids_count_together(rules: Rulebook) -> None:
-    mme = total_mme(rules.drugs, [Dose("oxycodone", Decimal(5), Decimal(6)), Dose("tramadol", Decimal(50), Decimal(1))])
+    mme = total_mme(
+        rules.drugs, [Dose("oxycodone", Decimal(5), Decimal(6)), Dose("tramadol", Decimal(50), Decimal(1))]
+    )
     assert mme.value == 55
 
 

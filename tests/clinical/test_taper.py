@@ -19,7 +19,9 @@ def ask(start: str | int, days: int | None = 10, **more: object) -> TaperRequest
     return TaperRequest(pills, pills, days, **{"regular": True, **more})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("case", golden("taper_cases.csv"), ids=lambda case: f"{case['start']}-{case['days_taken']}")
+@pytest.mark.parametrize(
+    "case", golden("taper_cases.csv"), ids=lambda case: f"{case['start']}-{case['days_taken']}"
+)
 def test_the_draft_is_that_of_the_reference(case: dict[str, str]) -> None:
     got = draft(
         ask(
@@ -45,14 +47,17 @@ def test_the_draft_is_that_of_the_reference(case: dict[str, str]) -> None:
 def test_every_draft_goes_down_to_zero_in_allowed_steps(
     start: int, days: int, unit: Decimal, extra: int | None
 ) -> None:
-    plan = draft(ask(start, days, unit=unit, target_days=extra and 10 + extra))
+    plan = draft(ask(start, days, unit=unit, target_days=None if extra is None else 10 + extra))
     levels = plan.levels
     assert plan.outcome is Outcome.DRAFTED
     assert levels[-1] == 0
     assert 0 not in levels[:-1]
     assert len(levels) >= 2
     assert all(level % unit == 0 for level in levels)
-    assert all(0 <= a - b <= largest_drop(Decimal(start), unit, days) for a, b in zip((start, *levels), levels, strict=False))
+    assert all(
+        0 <= a - b <= largest_drop(Decimal(start), unit, days)
+        for a, b in zip((start, *levels), levels, strict=False)
+    )
     assert sum(step.days for step in plan.steps) == len(levels)
     assert [max_units_on(plan.steps, day) for day in range(len(levels))] == list(levels)
 
@@ -62,11 +67,12 @@ def test_every_draft_goes_down_to_zero_in_allowed_steps(
     start=st.integers(1, 8).map(Decimal),
     days=st.none() | st.integers(4, 60),
 )
-def test_what_the_bounds_let_through_keeps_them(levels: list[Decimal], start: Decimal, days: int | None) -> None:
+def test_what_the_bounds_let_through_keeps_them(
+    levels: list[Decimal], start: Decimal, days: int | None
+) -> None:
     try:
         check_bounds(levels, start=start, unit=ONE, days_taken=days, rx_max=Decimal(8))
-    except TaperRefused as refused:
-        assert str(refused)
+    except TaperRefused:
         return
     assert levels == sorted(levels, reverse=True)
     assert levels[0] <= start
@@ -173,7 +179,12 @@ def test_the_next_step_is_held_as_the_reference_says(
         (1, {"days_past_end": 2}, "none", ()),
         (1, {"days_past_end": 3, "reports_past_end": 1}, "urgent", ("behind_plan",)),
         (0, {"days_past_end": 3}, "none", ()),
-        (0, {"plan_today": Decimal(2), "zero_yesterday": True, "regular_week": True}, "routine", ("self_taper",)),
+        (
+            0,
+            {"plan_today": Decimal(2), "zero_yesterday": True, "regular_week": True},
+            "routine",
+            ("self_taper",),
+        ),
         (0, {"plan_today": Decimal(0), "zero_yesterday": True, "regular_week": True}, "none", ()),
     ],
 )

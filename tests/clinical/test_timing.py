@@ -12,7 +12,13 @@ ZONES = (
     *("America/New_York", "America/Chicago", "America/Denver", "America/Phoenix", "America/Los_Angeles"),
     *("America/Anchorage", "Pacific/Honolulu", "America/Puerto_Rico", "America/St_Johns", "America/Santiago"),
     *("America/Mexico_City", "Europe/London", "Europe/Madrid", "Asia/Kolkata", "Asia/Tokyo"),
-    *("Australia/Lord_Howe", "Australia/Sydney", "Pacific/Chatham", "Pacific/Kiritimati", "Africa/Casablanca"),
+    *(
+        "Australia/Lord_Howe",
+        "Australia/Sydney",
+        "Pacific/Chatham",
+        "Pacific/Kiritimati",
+        "Africa/Casablanca",
+    ),
 )
 
 
@@ -100,7 +106,13 @@ def test_the_clinic_is_open_in_its_hours_but_on_holidays() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [{"day": ["08:00", "17:00"]}, {"mon": ["8 am", "17:00"]}, {"mon": ["17:00", "08:00"]}, {"mon": ["08:00"]}]
+    "table",
+    [
+        {"day": ["08:00", "17:00"]},
+        {"mon": ["8 am", "17:00"]},
+        {"mon": ["17:00", "08:00"]},
+        {"mon": ["08:00"]},
+    ],
 )
 def test_wrong_clinic_hours_are_named(table: dict[str, list[str]]) -> None:
     with pytest.raises(ClinicalError, match=next(iter(table))):

@@ -1,5 +1,6 @@
 """Lend the providers' tests a settings factory, a text to send, and servers that misbehave on request."""
 
+import asyncio
 import socket
 import struct
 import threading
@@ -126,7 +127,7 @@ def handler_for(stub: HttpStub) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815 - http.server's name
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep quiet: the tests' output is theirs."""
@@ -164,15 +165,19 @@ class MailServer:
             server.transport.abort()
         return answer
 
-    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's names
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
         envelope.mail_from = address
         return self.reply("MAIL", server) or "250 OK"
 
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
         envelope.rcpt_tos.append(address)
         return self.reply("RCPT", server) or "250 OK"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if refusal := self.reply("DATA", server):
             return refusal
         self.contents.append(envelope.content)
@@ -193,7 +198,16 @@ def run_mail_server() -> Iterator[Callable[..., MailServer]]:
 
     yield run
     for controller in controllers:
+        asyncio.run_coroutine_threadsafe(settle(), controller.loop).result(5)
         controller.stop()
+
+
+async def settle() -> None:
+    """Let the server see that its clients are gone: aiosmtpd would leave their sockets open."""
+    talking = asyncio.all_tasks() - {asyncio.current_task()}
+    if talking:
+        await asyncio.wait(talking, timeout=2)
+    await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -9,8 +10,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from followup.core.errors import ContentError
 from followup.core.vocabulary import Delivery
-from followup.providers import twilio_http
+from followup.providers import twilio_codes, twilio_http
 from followup.providers.ports import Accepted, NotAccepted, Unknown
 from followup.providers.twilio_codes import CodeKind, known_codes, meaning_of
 from followup.providers.twilio_sms import CarrierSilent, TwilioSender
@@ -22,7 +24,11 @@ SID = "SM" + "a" * 32
 
 
 def refusal(status: int, code: int | None) -> tuple[int, dict[str, str], str]:
-    return status, {}, "<html>no</html>" if code is None else f'{{"code": {code}, "message": "+12025550123 no"}}'
+    return (
+        status,
+        {},
+        "<html>no</html>" if code is None else f'{{"code": {code}, "message": "+12025550123 no"}}',
+    )
 
 
 @pytest.fixture
@@ -68,7 +74,7 @@ def test_twilios_description_accepts_our_list(judged: TwilioSender, prism: Prism
 
 
 def words_of(prism: PrismServer, *, since: int, until: str) -> str:
-    """Return the new lines of Prism's log, once they hold `until`; its log comes a moment after its answer."""
+    """Return the new lines of Prism's log, once they hold `until`: they come a moment after its answer."""
     end = time.monotonic() + 5
     while until not in (words := prism.log.read_bytes()[since:].decode()):
         assert time.monotonic() < end, f"Prism did not say: {until}\n{words}"
@@ -77,7 +83,9 @@ def words_of(prism: PrismServer, *, since: int, until: str) -> str:
 
 
 def test_the_judge_is_awake(make_settings: Any, make_outgoing: Any, prism_url: str) -> None:
-    wrong = TwilioSender(make_settings(twilio_api_url=prism_url, twilio_account_sid="nonsense", call_seconds=10))
+    wrong = TwilioSender(
+        make_settings(twilio_api_url=prism_url, twilio_account_sid="nonsense", call_seconds=10)
+    )
     assert isinstance(wrong.send(make_outgoing()), NotAccepted)
     with pytest.raises(CarrierSilent):
         wrong.fetch("not-a-sid")
@@ -93,14 +101,14 @@ def test_a_request_carries_the_text_its_window_and_the_way_back(
     sender.send(outgoing)
     [(path, headers, body)] = http_stub.requests
     assert path == f"/2010-04-01/Accounts/AC{'0' * 32}/Messages.json"
-    assert headers["Authorization"].startswith("Basic ")
+    assert headers["authorization"].startswith("Basic ")
     assert parse_qs(body) == {
         "To": [outgoing.recipient],
         "From": [outgoing.sender],
         "Body": [outgoing.body],
         "StatusCallback": [f"https://followup.example.org/webhooks/twilio/status?a={outgoing.attempt_token}"],
         "ValidityPeriod": ["36000"],
-        "SmartEncoded": ["True"],
+        "SmartEncoded": ["true"],
     }
 
 
@@ -115,6 +123,14 @@ def test_connections_are_kept_between_texts(
     for _ in range(5):
         assert isinstance(sender.send(make_outgoing()), Accepted)
     assert len(dialled) == 1
+
+
+def test_threads_share_one_sender(sender: TwilioSender, http_stub: Any, make_outgoing: Any) -> None:
+    with ThreadPoolExecutor(20) as threads:
+        outcomes = list(threads.map(lambda _: sender.send(make_outgoing()), range(60)))
+    assert len({outcome.provider_sid for outcome in outcomes}) == 60
+    bodies = [parse_qs(body)["StatusCallback"][0] for _, _, body in http_stub.requests]
+    assert len(set(bodies)) == 60
 
 
 def test_the_surroundings_cannot_move_the_texts_elsewhere(
@@ -150,6 +166,7 @@ def test_no_number_and_no_word_reaches_the_log(
         (400, 21611, NotAccepted(permanent=False, code="21611")),
         (400, 21617, NotAccepted(permanent=True, code="21617")),
         (400, 98765, NotAccepted(permanent=True, code="98765")),
+        (400, 20429, NotAccepted(permanent=False, code="throttled")),
         (401, 20003, NotAccepted(permanent=False, code="credentials")),
         (403, 20003, NotAccepted(permanent=False, code="credentials")),
         (404, 20404, NotAccepted(permanent=False, code="credentials")),
@@ -158,7 +175,12 @@ def test_no_number_and_no_word_reaches_the_log(
     ],
 )
 def test_a_refusal_is_read_by_the_table(
-    sender: TwilioSender, http_stub: Any, make_outgoing: Any, status: int, code: int | None, expected: NotAccepted
+    sender: TwilioSender,
+    http_stub: Any,
+    make_outgoing: Any,
+    status: int,
+    code: int | None,
+    expected: NotAccepted,
 ) -> None:
     http_stub.answer = refusal(status, code)
     assert sender.send(make_outgoing()) == expected
@@ -173,7 +195,14 @@ def test_a_refusal_in_the_new_problem_form_is_read_alike(
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("", None), ("-3", None), ("soon", None), ("Wed, 25 Nov 2026 10:00:00 GMT", None)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("", None),
+        ("-3", None),
+        ("soon", None),
+        ("Wed, 25 Nov 2026 10:00:00 GMT", None),
+    ],
 )
 def test_too_many_requests_waits_as_long_as_the_carrier_says(
     sender: TwilioSender, http_stub: Any, make_outgoing: Any, header: str, seconds: float | None
@@ -216,7 +245,7 @@ def test_a_tls_handshake_that_hangs_was_sent_nothing(
         (refusal(500, 20500), Unknown("20500")),
         (refusal(503, None), Unknown("503")),
         ((302, {"Location": "https://example.org/"}, ""), Unknown("302")),
-        ((200, {}, "<html>signed in to the hotel</html>"), Unknown("200")),
+        ((200, {}, "<html>signed in to the hotel</html>"), Unknown("undecodable")),
         ((201, {}, "<html>ok</html>"), Unknown("undecodable")),
         ((201, {}, '{"sid": "SM1'), Unknown("undecodable")),
         ((201, {}, "[]"), Unknown("undecodable")),
@@ -234,7 +263,12 @@ def test_what_may_have_been_taken_is_unknown_and_asked_once(
 
 @pytest.mark.parametrize(
     ("word", "delivery"),
-    [("accepted", Delivery.QUEUED), ("sending", Delivery.QUEUED), ("failed", Delivery.FAILED), ("new", Delivery.QUEUED)],
+    [
+        ("accepted", Delivery.QUEUED),
+        ("sending", Delivery.QUEUED),
+        ("failed", Delivery.FAILED),
+        ("new", Delivery.QUEUED),
+    ],
 )
 def test_the_first_status_is_the_carriers(
     sender: TwilioSender, http_stub: Any, make_outgoing: Any, word: str, delivery: Delivery
@@ -243,7 +277,9 @@ def test_the_first_status_is_the_carriers(
     assert sender.send(make_outgoing()) == Accepted(SID, delivery)
 
 
-@pytest.mark.parametrize("answer", ["reset", "late", refusal(500, 20500), refusal(429, 20429), (200, {}, "<html>")])
+@pytest.mark.parametrize(
+    "answer", ["reset", "late", refusal(500, 20500), refusal(429, 20429), (200, {}, "<html>")]
+)
 def test_a_carrier_that_does_not_answer_is_silent_without_telling_numbers(
     sender: TwilioSender, http_stub: Any, answer: Any
 ) -> None:
@@ -258,7 +294,8 @@ def test_a_carrier_that_does_not_answer_is_silent_without_telling_numbers(
 
 def test_a_list_is_read_to_its_limit_and_not_beyond(sender: TwilioSender, http_stub: Any) -> None:
     texts = ", ".join(
-        f'{{"sid": "SM{number}", "status": "delivered", "error_code": null, "body": null}}' for number in range(50)
+        f'{{"sid": "SM{number}", "status": "delivered", "error_code": null, "body": null}}'
+        for number in range(50)
     )
     http_stub.answer = (200, {}, f'{{"messages": [{texts}], "next_page_uri": "/2010-04-01/next.json"}}')
     records = sender.list_sent("+12025550123", "+12025550100", SINCE)
@@ -280,10 +317,25 @@ def test_every_code_of_the_reliability_plan_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [("21610", "opted_out"), ("30003", "temporary"), ("30005", "invalid"), ("30006", "invalid"), ("30007", "filtered")],
+    [
+        ("21610", "opted_out"),
+        ("30003", "temporary"),
+        ("30005", "invalid"),
+        ("30006", "invalid"),
+        ("30007", "filtered"),
+    ],
 )
 def test_the_table_says_what_a_code_asks_of_us(code: str, kind: str) -> None:
     assert meaning_of(code).kind is CodeKind(kind)
+
+
+@pytest.mark.parametrize("row", [{}, {"kind": "odd"}, {"kind": "invalid", "why": "no such column"}])
+def test_a_broken_row_of_the_table_is_a_content_error(
+    row: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(twilio_codes, "load_toml", lambda package, name: {"1": row})
+    with pytest.raises(ContentError, match=r"twilio_codes\.toml"):
+        known_codes.__wrapped__()
 
 
 def test_every_reason_is_a_sentence_for_staff() -> None:

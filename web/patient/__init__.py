@@ -1,4 +1,4 @@
-"""Pages that patients open from a link of a text: no sign-in, no script, both languages, nothing kept by the browser."""
+"""Pages that patients open from a link of a text: no sign-in, no script, both languages, nothing kept."""
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue

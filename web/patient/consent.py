@@ -1,4 +1,4 @@
-"""Ask for a yes on a page: what comes, the risk, the choice; only a pressed button gives it or takes it back."""
+"""Ask for a yes on a page: what comes, the risk, the choice; only a pressed button answers."""
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,6 +17,7 @@ from .page import Page, opens
 from .stopping import carrier_of, stop, stopped_words
 
 bp = Blueprint("consent", __name__)
+csrf.exempt(bp)  # No session stands behind these forms: the secret is the token of their own address.
 _BY = "patient:web"
 
 
@@ -32,7 +33,9 @@ def ask(page: Page) -> ResponseReturnValue:
 def _shown(page: Page, error: str | None = None) -> ResponseReturnValue:
     house = current_house()
     with house.session() as session:
-        found = links.newest_consent(session, page.organization_id, page.patient.id, carrier_of(session, page))
+        found = links.newest_consent(
+            session, page.organization_id, page.patient.id, carrier_of(session, page)
+        )
     status = found.status if found else ConsentStatus.INACTIVE
     if found and status is ConsentStatus.PROPOSED and found.open_until > house.clock.now():
         own_link = house.settings.public_url.rstrip("/") + url_for(".ask", token=page.token)
@@ -48,7 +51,6 @@ def _title(page: Page) -> str:
 
 
 @bp.post("/y/<token>")
-@csrf.exempt
 @limiter.limit("20 per minute")
 @public("patient's link; the signed token is the key")
 @opens(LinkPurpose.CONSENT)
@@ -71,7 +73,9 @@ def _take(session: Session, page: Page, *, said_yes: bool):  # type: ignore[no-u
     if found is None or found.status is not ConsentStatus.PROPOSED or found.open_until <= now:
         return frozenset()  # Answered in another window, or too late: the page says which.
     if said_yes:
-        return consents.give(session, found, by=_BY, communication_id=None, knowledge=house.knowledge, now=now)
+        return consents.give(
+            session, found, by=_BY, communication_id=None, knowledge=house.knowledge, now=now
+        )
     return consents.decline(session, found, by=_BY, communication_id=None, now=now)
 
 
@@ -85,7 +89,6 @@ def ask_before_stop(page: Page) -> ResponseReturnValue:
 
 
 @bp.post("/y/<token>/stop")
-@csrf.exempt
 @limiter.limit("20 per minute")
 @public("patient's link; the signed token is the key; a STOP works however old its link is")
 @opens(LinkPurpose.CONSENT, even_if_expired=True)

@@ -1,4 +1,4 @@
-"""Tell where leftover pills may go, and take DONE or LATER from the page."""
+"""Tell where leftover pills may go, and take from the page whether they are gone."""
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -13,7 +13,9 @@ from .page import Page, opens
 from .places import national_places
 
 bp = Blueprint("disposal", __name__)
-_SAID = {"done": "DONE", "later": "LATER"}
+csrf.exempt(bp)  # No session stands behind these forms: the secret is the token of their own address.
+#: The buttons answer what stands behind both: are any pills left at home?
+_SAID = {"done": "NO", "later": "YES"}
 
 
 @bp.get("/d/<token>")
@@ -30,12 +32,11 @@ def _shown(page: Page, status: int = 200) -> ResponseReturnValue:
 
 
 @bp.post("/d/<token>")
-@csrf.exempt
 @limiter.limit("20 per minute")
 @public("patient's link; the signed token is the key")
 @opens(LinkPurpose.DISPOSAL)
 def answer(page: Page) -> ResponseReturnValue:
-    """Take DONE or LATER as if it had been texted."""
+    """Take "they are gone" or "remind me later" as the answer to whether pills are left."""
     said = _SAID.get(FormReader(request.form).raw("answer"))
     if said is None:
         return _shown(page, 400)

@@ -15,6 +15,7 @@ from followup.core.ids import signed_digest
 from followup.core.vocabulary import Channel, Language, LinkPurpose
 from followup.messages.catalog import Catalog
 from followup.messages.render import PLACEHOLDER, render
+from followup.services.rendering import spoken_number
 from followup.store.queries import links
 from web.house import current_house
 
@@ -60,8 +61,8 @@ class Page:
         hours = self.clinic.hours_text
         return {
             "org": self.clinic.name,
-            "phone": self.clinic.phone,
-            "oncall": self.oncall,
+            "phone": spoken_number(self.clinic.phone),
+            "oncall": spoken_number(self.oncall),
             "hours": str(hours.get(self.language.value) or hours.get(Language.EN.value, "")),
         }
 
@@ -99,7 +100,7 @@ def asked_language(default: Language) -> Language:
 
 
 def open_page(token: str, purpose: LinkPurpose, *, even_if_expired: bool = False) -> Page:
-    """Return the page that a token opens; 404 for a token of no such page, LinkInvalid for one that is too old."""
+    """Return the page that a token opens; 404 for a token of no such page, TooOld for one that expired."""
     house = current_house()
     digest = signed_digest(token[:_LONGEST_TOKEN], house.settings.secret_key.get_secret_value())
     with house.session() as session:
@@ -111,9 +112,15 @@ def open_page(token: str, purpose: LinkPurpose, *, even_if_expired: bool = False
             abort(404)
         clinic = links.clinic_of_page(session, link.organization_id)
     page = Page(token, link, clinic, patient, asked_language(patient.language))
-    if house.clock.now() >= link.expires_at and not even_if_expired:
-        raise TooOld(page)
+    if not even_if_expired:
+        refuse_if_expired(page)
     return page
+
+
+def refuse_if_expired(page: Page) -> None:
+    """Return when the link is still good; TooOld otherwise."""
+    if current_house().clock.now() >= page.link.expires_at:
+        raise TooOld(page)
 
 
 class TooOld(LinkInvalid):
@@ -130,7 +137,9 @@ def opens(
 ) -> Callable[[Callable[Concatenate[Page, P], ResponseReturnValue]], Callable[..., ResponseReturnValue]]:
     """Hand a view the page of its token in the token's place."""
 
-    def around(view: Callable[Concatenate[Page, P], ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    def around(
+        view: Callable[Concatenate[Page, P], ResponseReturnValue],
+    ) -> Callable[..., ResponseReturnValue]:
         @wraps(view)
         def opened(token: str, *args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
             return view(open_page(token, purpose, even_if_expired=even_if_expired), *args, **kwargs)
@@ -141,5 +150,5 @@ def opens(
 
 
 def stranger_words(language: Language) -> Callable[..., str]:
-    """Return a speaker for pages that belong to no clinic that we know: texts of the catalogue without its numbers."""
+    """Return a speaker for a page of no clinic that we know: texts of the catalogue without numbers."""
     return partial(words, current_house().knowledge.catalog, language)

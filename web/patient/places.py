@@ -10,7 +10,7 @@ from web.house import current_house
 
 from .page import Page
 
-#: Page -> rows of the table. Few, known by name in both languages, and naming no drug to whoever holds the phone.
+#: Page -> rows of the table: few, known by name in both languages, and naming no drug to a bystander.
 _SHOWN: Mapping[str, Sequence[str]] = {
     "help": ("lifeline_988", "samhsa", "findtreatment", "poison"),
     "disposal": ("dropoff",),

@@ -1,4 +1,4 @@
-"""Show today's level of the plan that a prescriber approved: a ceiling, never a goal, hidden where the patient wants."""
+"""Show today's level of the approved plan: a ceiling, never a goal, hidden where the patient wants."""
 
 from datetime import date
 from decimal import Decimal
@@ -18,6 +18,7 @@ from .answering import send_answers, thank
 from .page import Page, opens
 
 bp = Blueprint("plan", __name__)
+csrf.exempt(bp)  # No session stands behind these forms: the secret is the token of their own address.
 
 
 @bp.get("/t/<token>")
@@ -31,7 +32,9 @@ def today(page: Page) -> ResponseReturnValue:
         plan_id = page.patient.care_plan_id
         taper = links.standing_taper(session, page.organization_id, plan_id) if plan_id else None
     if taper is None:
-        return page.show("message.html", title=page.say("web_plan_title"), text=page.say("web_err_bad_link")), 404
+        return page.show(
+            "message.html", title=page.say("web_plan_title"), text=page.say("web_err_bad_link")
+        ), 404
     at = taper.held_at if taper.is_held and taper.held_at else house.clock.now()
     on = at.astimezone(ZoneInfo(page.patient.time_zone)).date()
     lines = [page.say("web_plan_hold")] if taper.is_held else []
@@ -59,7 +62,6 @@ def _next(page: Page, steps: tuple[tuple[date, Decimal], ...], on: date) -> list
 
 
 @bp.post("/t/<token>/trouble")
-@csrf.exempt
 @limiter.limit("20 per minute")
 @public("patient's link; the signed token is the key")
 @opens(LinkPurpose.PLAN)

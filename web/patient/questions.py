@@ -34,7 +34,8 @@ _YES_NO = (("yes", "web_yes"), ("no", "web_no"))
 _GONE = (("done", "web_disposal_done"), ("later", "web_disposal_later"))
 _NUMBERS = {Question.PILLS: Decimal(60), Question.PILLS_LEFT: Decimal(200)}
 #: What a pressed button says for the patient, in words that the road in reads from texts too.
-_SAID = {"yes": "YES", "no": "NO", "done": "DONE", "later": "LATER"}
+#: "They are gone" and "Remind me later" answer what stands behind both: are any pills left at home?
+_SAID = {"yes": "YES", "no": "NO", "done": "NO", "later": "YES"}
 #: The question, up to its mark; what follows says how to answer.
 _ASKED = re.compile(r"(?s)(.*?\?)\s+(.+)")
 
@@ -94,7 +95,7 @@ def _shape(key: str, question: Question) -> tuple[str, tuple[tuple[str, str], ..
 
 
 def read_answers(items: Sequence[Item], form: FormReader, say: Callable[..., str]) -> dict[Question, str]:
-    """Return the answers as the patient would have texted them; faults are noted on the form, skips are left out."""
+    """Return the answers as the patient would have texted them; faults go on the form, skips are left out."""
     answers = {}
     for item in items:
         said = _READERS[item.kind](item, form, say)

@@ -59,7 +59,9 @@ def drug_choices(drugs: DrugTable) -> list[tuple[str, Sequence[tuple[str, str]]]
 @cache
 def all_zones() -> tuple[str, ...]:
     """Return every IANA zone with a place in its name."""
-    return tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
+    return tuple(
+        sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+    )
 
 
 def read(
@@ -67,22 +69,29 @@ def read(
 ) -> Enrolment | None:
     """Return the enrolment that the form describes, or None with every fault noted on the form.
 
-    What needs the clinic's data (a shared phone, the patient's own today) is checked by the service afterwards.
+    What needs the clinic's data (a shared phone, the patient's own today) is checked by the service after.
     """
     today = now.date()
     given = form.text("given_name", longest=80, missing="Type the given name as the patient says it.")
     family = form.text("family_name", longest=80, missing="Type the family name as the patient says it.")
     born = form.day(
-        "birth_on", missing="Type the date of birth: this program is for adults.", earliest=date(1900, 1, 1), latest=today
+        "birth_on",
+        missing="Type the date of birth: this program is for adults.",
+        earliest=date(1900, 1, 1),
+        latest=today,
     )
     phone, email = form.phone("phone", region=region), form.email("email")
     if not form.raw("phone") and not form.raw("email"):
         form.fault("phone", "Type a mobile number, an e-mail address, or both.")
     language = form.word("language", Language, missing="Choose the language that the patient wants to read.")
     zone = form.choice(
-        "time_zone", all_zones(), missing="Choose the zone of the place where the patient will stay. Ask; do not guess."
+        "time_zone",
+        all_zones(),
+        missing="Choose the zone of the place where the patient will stay. Ask; do not guess.",
     )
-    procedure = form.text("procedure", longest=120, missing="Name the operation. No text to the patient holds it.")
+    procedure = form.text(
+        "procedure", longest=120, missing="Name the operation. No text to the patient holds it."
+    )
     discharge = form.day(
         "discharge_on",
         missing="Choose the day the patient goes home.",
@@ -129,13 +138,24 @@ def _prescription(form: FormReader, drugs: DrugTable, today: date) -> Rx | None:
     chosen = form.choice("drug", options, missing="Choose the pain medicine from the list.")
     shape = form.word("form", Form, missing="Choose the form that was dispensed.")
     most = form.number(
-        "max_units_per_day", missing="Type the most per day that the label allows.", low=_HALF, high=Decimal(100), step=_HALF
+        "max_units_per_day",
+        missing="Type the most per day that the label allows.",
+        low=_HALF,
+        high=Decimal(100),
+        step=_HALF,
     )
     dispensed = form.number(
         "dispensed_units", missing="Type how many were dispensed.", low=_ONE, high=Decimal(1000), step=_HALF
     )
-    regular = form.yes_no("is_regular", missing="Ask whether the pills are taken around the clock. Choose yes or no.")
-    first = form.day("first_taken_on", missing=None, earliest=today - timedelta(days=3650), latest=today + timedelta(days=1))
+    regular = form.yes_no(
+        "is_regular", missing="Ask whether the pills are taken around the clock. Choose yes or no."
+    )
+    first = form.day(
+        "first_taken_on",
+        missing=None,
+        earliest=today - timedelta(days=3650),
+        latest=today + timedelta(days=1),
+    )
     drug, strength, apap = _what(form, drugs, chosen)
     if shape is None or most is None or regular is None or drug is None or strength is None:
         return None
@@ -148,9 +168,15 @@ def _what(form: FormReader, drugs: DrugTable, chosen: str | None) -> tuple[str |
         product = drugs.product(chosen.removeprefix(_PRODUCT))
         typed = form.number("strength_mg", missing=None, low=Decimal("0.1"), high=Decimal(1000))
         if typed is not None and typed != product.strength:
-            form.fault("strength_mg", f"{product.label} holds {product.strength} mg. Leave this empty, or choose another.")
+            form.fault(
+                "strength_mg",
+                f"{product.label} holds {product.strength} mg. Leave this empty, or choose another.",
+            )
         return product.opioid, product.strength, product.apap_mg
     strength = form.number(
-        "strength_mg", missing="Type the strength of one tablet in mg.", low=Decimal("0.1"), high=Decimal(1000)
+        "strength_mg",
+        missing="Type the strength of one tablet in mg.",
+        low=Decimal("0.1"),
+        high=Decimal(1000),
     )
     return chosen, strength, 0

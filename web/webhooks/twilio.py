@@ -17,6 +17,7 @@ from web.security import csrf, limiter
 
 log = logging.getLogger(__name__)
 bp = Blueprint("twilio", __name__)
+csrf.exempt(bp)
 limiter.exempt(bp)
 
 LARGEST_BODY = 64 * 1024  # bytes; the longest text a carrier passes on is 1600 characters
@@ -46,14 +47,17 @@ def refuse_malformed(error: MalformedWebhook) -> ResponseReturnValue:
 
 
 @bp.post(INBOUND_PATH)
-@csrf.exempt
 @public("carrier webhook; authenticated by signature")
 def receive_sms() -> ResponseReturnValue:
     """Store the text first, understand it at once, answer 200 whatever understanding did."""
     house = current_house()
     raw = request.get_data()
     message = parse_inbound(
-        _pairs(raw), raw, signature=request.headers.get(_SIGNATURE), url=_address(house), settings=house.settings
+        _pairs(raw),
+        raw,
+        signature=request.headers.get(_SIGNATURE),
+        url=_address(house),
+        settings=house.settings,
     )
     received = inbound.receive(house.sessions, message, now=house.clock.now())
     if received.communication_id is None:
@@ -64,7 +68,6 @@ def receive_sms() -> ResponseReturnValue:
 
 
 @bp.post(STATUS_PATH)
-@csrf.exempt
 @public("carrier webhook; authenticated by signature")
 def receive_status() -> ResponseReturnValue:
     """Append one status callback; a worker folds it into the text's delivery."""
@@ -80,7 +83,7 @@ def receive_status() -> ResponseReturnValue:
 
 
 def understand(house: Runtime, received: inbound.Received) -> inbound.Processed | None:
-    """Understand a stored text now; a failure is written down without its words, and the sweep tries again."""
+    """Understand a stored text now; a failure is noted without its words, and the sweep tries again."""
     if received.communication_id is None:
         return None
     try:
@@ -88,13 +91,15 @@ def understand(house: Runtime, received: inbound.Received) -> inbound.Processed 
             house.sessions, received.communication_id, knowledge=house.knowledge, now=house.clock.now()
         )
     except Exception as failure:
-        # Whatever it was: the text is stored, the carrier gets its 200, the sweep tries again. A traceback could
-        # hold the patient's words, so only the kind of failure is written down.
+        # Whatever it was: the text is stored, the carrier gets its 200, the sweep tries again. A traceback
+        # could hold the patient's words, so only the kind of failure is written down.
         log.error(
-            "inbound.not_understood communication=%s error=%s", received.communication_id, type(failure).__name__
+            "inbound.not_understood communication=%s error=%s",
+            received.communication_id,
+            type(failure).__name__,
         )
         return None
-    for lane in processed.due_lanes:
+    for lane in processed.lanes:
         ring(lane)
     return processed
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from followup.clinical.triage.text import Word
 
 REACH = 5  #: words that a denial reaches forward
+ITEMS = 8  #: longest list that is followed back to its denial
 LISTED = 3  #: longest item of a list that an earlier denial still covers
 
 
@@ -36,21 +38,35 @@ def _clause(words: Sequence[Word], index: int) -> range:
 
 
 def _denied(words: Sequence[Word], start: int, first: int, negation: NegationWords) -> bool:
-    for place in range(first - 1, start - 1, -1):
+    for place in range(first - 1, max(start, first - 2 * REACH - 1) - 1, -1):
         between = words[place + 1 : first]
         if words[place].text in negation.negators:
             if between and between[0].text in negation.pronouns:
                 return False  # "no i have pus", "no one": an answer or another matter, then a statement
+            if _new_statement(between, negation):
+                return False  # "no poop and my belly is swollen"
             joined = any(word.text in negation.joiners for word in between)
             return len(between) <= REACH or (joined and len(between) <= 2 * REACH)
     return False
 
 
-def _in_denied_list(words: Sequence[Word], clause: range, negation: NegationWords) -> bool:
+def _new_statement(between: Sequence[Word], negation: NegationWords) -> bool:
+    return any(a.text in negation.joiners and b.text in negation.pronouns for a, b in pairwise(between))
+
+
+def _in_denied_list(
+    words: Sequence[Word], clause: range, negation: NegationWords, items: int = ITEMS
+) -> bool:
     """Say whether the clause is an item of a list like "no fever, chills or pus"."""
     inside = [words[place].text for place in clause]
     joined = bool(negation.joiners & set(inside)) or _joined_later(words, clause, negation)
-    if len(clause) > LISTED or not joined or set(inside) & negation.pronouns or clause.start == 0:
+    if (
+        len(clause) > LISTED
+        or not joined
+        or set(inside) & negation.pronouns
+        or clause.start == 0
+        or not items
+    ):
         return False
     before = clause.start - 1
     if words[before].sentence != words[clause.start].sentence or "," not in words[clause.start].gap:
@@ -59,7 +75,7 @@ def _in_denied_list(words: Sequence[Word], clause: range, negation: NegationWord
     head = [words[place].text for place in earlier]
     if len(head) > 1 and set(head[:-1]) & negation.negators and not set(head) & negation.pronouns:
         return True
-    return _in_denied_list(words, earlier, negation)
+    return _in_denied_list(words, earlier, negation, items - 1)
 
 
 def _joined_later(words: Sequence[Word], clause: range, negation: NegationWords) -> bool:

@@ -83,6 +83,8 @@ def of_answer(answer: Answer, facts: PatientFacts, lexicon: Lexicon) -> Iterator
         yield Finding(Tier.URGENT, ("severe_pain", "numeric"), "over_scale")
     elif answer.out_of_range:
         yield Finding(Tier.ROUTINE, ("unintelligible", "numeric"), "out_of_range")
+        if question is Question.PILLS and answer.number is not None:
+            yield Finding(*_of_count(answer.number, facts, lexicon), "pills")  # a slip of the thumb, or not
     elif answer.number is not None:
         yield from _of_number(question, answer.number, facts, lexicon)
     elif answer.yes is not None and (reading := lexicon.instruments.answer(question, answer.yes)):
@@ -145,6 +147,7 @@ def _of_number(
             regular_week=facts.regular_week,
         )
         yield Finding(report.tier, (*report.flags, "numeric"), "pills")
+        yield Finding(*_of_count(number, facts, lexicon), "pills")
         return
     reading = lexicon.instruments.score(question, number)
     if reading is None:

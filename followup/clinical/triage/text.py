@@ -37,20 +37,14 @@ class Text:
     words: tuple[Word, ...]
     clipped: bool
 
-    def span(self, first: int, last: int) -> str:
-        """Return the original words from one index to another, both included."""
-        return self.original[self.words[first].start : self.words[last].end]
-
 
 def read_text(original: str) -> Text:
     """Return the words of the first 1,600 characters; takes any string and never raises."""
     folded, places = _fold(original[:LIMIT])
     words: list[Word] = []
     cursor = clause = sentence = 0
-    for found in _TOKEN.finditer(folded):
+    for found in filter(_is_word, _TOKEN.finditer(folded)):
         token = found.group()
-        if not (token[0].isalnum() or _is_picture(token)):
-            continue
         gap = folded[cursor : found.start()]
         clause += bool(words) and (bool(_CLAUSE & set(gap)) or " - " in gap or token in BREAKS)
         sentence += bool(words) and bool(_SENTENCE & set(gap))
@@ -88,8 +82,9 @@ def _fold(text: str) -> tuple[str, list[int]]:
     return "".join(letters).translate(CONFUSABLES), places
 
 
-def _is_picture(token: str) -> bool:
-    return unicodedata.category(token) == "So"
+def _is_word(found: re.Match[str]) -> bool:
+    token = found.group()
+    return token[0].isalnum() or unicodedata.category(token) == "So"  # a picture says something too
 
 
 def _plain(token: str) -> str:

@@ -21,8 +21,21 @@ class Alert(Owned):
 
     __tablename__ = "alerts"
     __table_args__ = (
-        Index("uq_alerts_open_code", "organization_id", "code", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN),
-        Index("uq_alerts_open_reply", "patient_id", unique=True, postgresql_where=_OPEN_REPLY, sqlite_where=_OPEN_REPLY),
+        Index(
+            "uq_alerts_open_code",
+            "organization_id",
+            "code",
+            unique=True,
+            postgresql_where=_OPEN,
+            sqlite_where=_OPEN,
+        ),
+        Index(
+            "uq_alerts_open_reply",
+            "patient_id",
+            unique=True,
+            postgresql_where=_OPEN_REPLY,
+            sqlite_where=_OPEN_REPLY,
+        ),
         Index(
             "uq_alerts_open_task",
             "patient_id",
@@ -31,14 +44,23 @@ class Alert(Owned):
             postgresql_where=_OPEN_TASK,
             sqlite_where=_OPEN_TASK,
         ),
-        Index("ix_alerts_open", "organization_id", "status", "triggered_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
+        Index(
+            "ix_alerts_open",
+            "organization_id",
+            "status",
+            "triggered_at",
+            postgresql_where=_OPEN,
+            sqlite_where=_OPEN,
+        ),
         Index("ix_alerts_next_step", "next_step_at", postgresql_where=_WAITING, sqlite_where=_WAITING),
     )
 
     public_id: Mapped[str] = mapped_column(String(24), unique=True)
     code: Mapped[str] = mapped_column(String(4))  #: Random; says nothing about the patient.
     kind: Mapped[AlertKind]
-    task: Mapped[str] = mapped_column(String(40), default="")  #: What staff are asked to do, for kind staff_task.
+    task: Mapped[str] = mapped_column(
+        String(40), default=""
+    )  #: What staff are asked to do, for kind staff_task.
     tier: Mapped[Tier]
     status: Mapped[AlertStatus]
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"))

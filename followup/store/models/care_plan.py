@@ -54,7 +54,11 @@ class TaperPlan(Owned):
     __table_args__ = (
         UniqueConstraint("care_plan_id", "version"),
         Index(
-            "uq_taper_plans_running", "care_plan_id", unique=True, postgresql_where=_RUNNING, sqlite_where=_RUNNING
+            "uq_taper_plans_running",
+            "care_plan_id",
+            unique=True,
+            postgresql_where=_RUNNING,
+            sqlite_where=_RUNNING,
         ),
     )
 

@@ -31,7 +31,10 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
 
 
 class CommunicationRequest(Owned):
-    """Something we intend to say to someone at a time (FHIR CommunicationRequest): the queue is made of these."""
+    """Something we intend to say to someone at a time (FHIR CommunicationRequest).
+
+    The queue is made of these.
+    """
 
     __tablename__ = "communication_requests"
     __table_args__ = (
@@ -78,18 +81,26 @@ class CommunicationRequest(Owned):
     staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_users.id"))
     alert_id: Mapped[UUID | None] = mapped_column(ForeignKey("alerts.id"))
     channel: Mapped[Channel]
-    address: Mapped[str] = mapped_column(String(254))  #: As it was when the row was written; gates ask about this one.
+    address: Mapped[str] = mapped_column(
+        String(254)
+    )  #: As it was when the row was written; gates ask about this one.
     language: Mapped[Language]
     message_key: Mapped[str] = mapped_column(String(60))  #: First text of the action.
-    message_keys: Mapped[list[str]]  #: All texts of the action: a check-in's next questions follow the answers.
+    message_keys: Mapped[
+        list[str]
+    ]  #: All texts of the action: a check-in's next questions follow the answers.
     body: Mapped[str | None]  #: Words that staff wrote themselves; empty for a text of the catalogue.
-    fields: Mapped[dict[str, Any]]  #: Values for the text's places; what a clinic fills is filled when rendering.
+    fields: Mapped[
+        dict[str, Any]
+    ]  #: Values for the text's places; what a clinic fills is filled when rendering.
     asks: Mapped[Question | None]
     requires: Mapped[int] = mapped_column(default=0)  #: Bits of `Fact` that must hold when it is claimed.
     is_safety: Mapped[bool] = mapped_column(default=False)  #: Goes out even while an emergency is open.
     catch_up: Mapped[CatchUp] = mapped_column(default=CatchUp.SKIP)
     action_id: Mapped[str | None] = mapped_column(String(40))
-    occurrence: Mapped[str] = mapped_column(String(24), default="")  #: Which time of the action: a day, or a step.
+    occurrence: Mapped[str] = mapped_column(
+        String(24), default=""
+    )  #: Which time of the action: a day, or a step.
     plan_version: Mapped[int | None]
     taper_step_id: Mapped[UUID | None] = mapped_column(ForeignKey("taper_steps.id"))
     in_reply_to_id: Mapped[UUID | None]  #: The inbound communication that it answers.
@@ -109,9 +120,15 @@ class Communication(Owned):
     __tablename__ = "communications"
     __table_args__ = (
         _partial(
-            "uq_communications_provider_sid", "provider", "provider_sid", where="provider_sid IS NOT NULL", unique=True
+            "uq_communications_provider_sid",
+            "provider",
+            "provider_sid",
+            where="provider_sid IS NOT NULL",
+            unique=True,
         ),
-        _partial("uq_communications_attempt_token", "attempt_token", where="attempt_token IS NOT NULL", unique=True),
+        _partial(
+            "uq_communications_attempt_token", "attempt_token", where="attempt_token IS NOT NULL", unique=True
+        ),
         _partial(
             "ix_communications_unprocessed", "received_at", where="direction = 'in' AND processed_at IS NULL"
         ),
@@ -130,7 +147,9 @@ class Communication(Owned):
     provider: Mapped[str] = mapped_column(String(16))
     provider_sid: Mapped[str | None] = mapped_column(String(64))
     sender: Mapped[str | None] = mapped_column(String(254))  #: Inbound: who wrote.
-    recipient: Mapped[str | None] = mapped_column(String(254))  #: Inbound: which of our numbers; out: the address.
+    recipient: Mapped[str | None] = mapped_column(
+        String(254)
+    )  #: Inbound: which of our numbers; out: the address.
     subject: Mapped[str | None] = mapped_column(String(200))
     body: Mapped[str]  #: Rendered once; or the words as they came in.
     asks: Mapped[Question | None]

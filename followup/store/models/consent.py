@@ -38,7 +38,9 @@ class Consent(Owned):
     wording_text: Mapped[str | None]  #: The invitation as it was rendered.
     open_until: Mapped[datetime]  #: A YES after this no longer answers the invitation (7 days).
     answered_at: Mapped[datetime | None]
-    answered_by: Mapped[str | None] = mapped_column(String(40))  #: "patient:sms", "patient:web", or a staff public id.
+    answered_by: Mapped[str | None] = mapped_column(
+        String(40)
+    )  #: "patient:sms", "patient:web", or a staff public id.
     communication_id: Mapped[UUID | None]  #: The inbound text that said it.
     ended_at: Mapped[datetime | None]
 

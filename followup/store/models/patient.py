@@ -14,7 +14,9 @@ class Patient(Owned):
     """A person whom a clinic follows after surgery (FHIR Patient)."""
 
     __tablename__ = "patients"
-    __table_args__ = (Index("ix_patients_organization_family", "organization_id", "family_name", "given_name"),)
+    __table_args__ = (
+        Index("ix_patients_organization_family", "organization_id", "family_name", "given_name"),
+    )
 
     public_id: Mapped[str] = mapped_column(String(24), unique=True)
     given_name: Mapped[str] = mapped_column(String(80))
@@ -24,7 +26,9 @@ class Patient(Owned):
     language: Mapped[Language]
     time_zone: Mapped[str] = mapped_column(String(64))  #: IANA name, asked of the patient, never guessed.
     is_active: Mapped[bool] = mapped_column(default=True)
-    last_automatic_on: Mapped[date | None]  #: Local day of the latest automatic text: the day's first names the clinic.
+    last_automatic_on: Mapped[
+        date | None
+    ]  #: Local day of the latest automatic text: the day's first names the clinic.
 
     contact_points: Mapped[list["ContactPoint"]] = relationship(order_by="ContactPoint.rank", viewonly=True)
 

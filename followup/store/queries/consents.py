@@ -72,7 +72,9 @@ def latest_yes(
     return session.scalars(found.order_by(Consent.created_at.desc())).first()
 
 
-def open_suppression(session: Session, organization_id: UUID, system: Channel, value: str) -> Suppression | None:
+def open_suppression(
+    session: Session, organization_id: UUID, system: Channel, value: str
+) -> Suppression | None:
     """Return the block on an address of this clinic, if there is one."""
     found = select(Suppression).where(
         Suppression.organization_id == organization_id,
@@ -96,7 +98,9 @@ def unsent_invitations(
     return session.scalars(found).all()
 
 
-def unanswered_invitations(session: Session, *, reminder_key: str, reminded_before: datetime) -> Sequence[Consent]:
+def unanswered_invitations(
+    session: Session, *, reminder_key: str, reminded_before: datetime
+) -> Sequence[Consent]:
     """Return, across clinics (for the chase), the invitations whose reminder fell due before an instant."""
     reminded = (
         (CommunicationRequest.patient_id == Consent.patient_id)

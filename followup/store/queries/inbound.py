@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from followup.core.vocabulary import (
-    AlertStatus,
     Audience,
     Channel,
     CommunicationStatus,
@@ -22,10 +21,8 @@ from followup.core.vocabulary import (
     RequestOrigin,
     RequestStatus,
     Tier,
-    worst,
 )
 from followup.store.models import (
-    Alert,
     CarePlan,
     Communication,
     CommunicationRequest,
@@ -55,7 +52,7 @@ def organization_of(session: Session, e164: str) -> UUID | None:
 
 
 def lock_number(session: Session, organization_id: UUID, e164: str | None) -> None:
-    """Let one transaction at a time answer people who are no patients; a lock on the clinic's own number."""
+    """Let one transaction at a time answer people who are no patients, by a lock on the number."""
     session.execute(
         select(SenderNumber.id)
         .where(SenderNumber.organization_id == organization_id, SenderNumber.e164 == e164)
@@ -66,7 +63,7 @@ def lock_number(session: Session, organization_id: UUID, e164: str | None) -> No
 def unprocessed(
     session: Session, before: datetime, limit: int, skip: Collection[UUID] = ()
 ) -> Sequence[UUID]:
-    """Return ids, in all clinics, of what was stored before an instant and is not understood; oldest first."""
+    """Return ids, in all clinics, of what was stored before an instant and is not understood, in order."""
     return session.scalars(
         select(Communication.id)
         .where(
@@ -151,7 +148,7 @@ def newest_care_plan(session: Session, organization_id: UUID, patient_id: UUID) 
 def last_question(
     session: Session, organization_id: UUID, patient_id: UUID, channel: Channel, since: datetime
 ) -> Asked | None:
-    """Return the newest question that went, or may have gone, to a patient by one channel since an instant."""
+    """Return the newest question that went, or may have gone, to a patient since an instant."""
     found = _asked(organization_id, patient_id, since).where(Communication.channel == channel)
     row = session.execute(found.limit(1)).first()
     return Asked(row[0], row[1], row[2]) if row else None
@@ -165,9 +162,7 @@ def was_asked(
     return session.execute(found.limit(1)).first() is not None
 
 
-def _asked(
-    organization_id: UUID, patient_id: UUID, since: datetime
-) -> Select[tuple[CommunicationRequest, Question | None, datetime]]:
+def _asked(organization_id: UUID, patient_id: UUID, since: datetime) -> Any:
     # A text in progress or unknown may have arrived: an answer to it proves that it did.
     asked_at = func.coalesce(
         Communication.sent_at, Communication.created_at, type_=Communication.created_at.type
@@ -189,10 +184,10 @@ def _asked(
 
 
 def checkin_of(
-    session: Session, organization_id: UUID, patient_id: UUID, message_key: str, asked_at: datetime
+    session: Session, organization_id: UUID, patient_id: UUID, asked_at: datetime
 ) -> CommunicationRequest | None:
-    """Return the planned check-in that a question belongs to: the newest that went, if the question is its own."""
-    newest = session.scalars(
+    """Return the newest planned question that had gone when another was asked: the check-in of that one."""
+    return session.scalars(
         select(CommunicationRequest)
         .where(
             CommunicationRequest.organization_id == organization_id,
@@ -205,7 +200,6 @@ def checkin_of(
         .order_by(CommunicationRequest.due_at.desc(), CommunicationRequest.id.desc())
         .limit(1)
     ).one_or_none()
-    return newest
 
 
 def was_said(
@@ -232,7 +226,7 @@ def count_replies(
     *,
     not_counted: Collection[str],
 ) -> int:
-    """Return how many automatic answers an address got since an instant, the next questions of a check-in apart."""
+    """Return how many automatic answers an address got since an instant, but for a check-in's questions."""
     conditions: list[ColumnElement[bool]] = [
         CommunicationRequest.origin == origin,
         CommunicationRequest.in_reply_to_id.is_not(None),
@@ -318,16 +312,16 @@ def wrote_danger(session: Session, organization_id: UUID, patient_id: UUID, sinc
     return session.execute(found.limit(1)).first() is not None
 
 
-def open_tier(session: Session, organization_id: UUID, patient_id: UUID) -> Tier:
-    """Return the worst tier among a patient's open alerts; none without one."""
-    tiers = session.scalars(
-        select(Alert.tier).where(
-            Alert.organization_id == organization_id,
-            Alert.patient_id == patient_id,
-            Alert.status != AlertStatus.RESOLVED,
-        )
+def still_to_ask(session: Session, organization_id: UUID, patient_id: UUID, question: Question) -> bool:
+    """Tell whether a planned text that asks this still waits to go."""
+    found = select(CommunicationRequest.id).where(
+        CommunicationRequest.organization_id == organization_id,
+        CommunicationRequest.patient_id == patient_id,
+        CommunicationRequest.origin == RequestOrigin.PLANNED,
+        CommunicationRequest.status == RequestStatus.ACTIVE,
+        CommunicationRequest.asks == question,
     )
-    return worst(*tiers)
+    return session.execute(found.limit(1)).first() is not None
 
 
 def organization(session: Session, organization_id: UUID) -> Organization:

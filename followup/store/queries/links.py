@@ -87,7 +87,9 @@ def opened_link(session: Session, token_digest: str) -> OpenedLink | None:
     row = session.scalars(select(AccessLink).where(AccessLink.token_digest == token_digest)).one_or_none()
     if row is None:
         return None
-    return OpenedLink(row.id, row.organization_id, row.purpose, row.patient_id, row.request_id, row.expires_at)
+    return OpenedLink(
+        row.id, row.organization_id, row.purpose, row.patient_id, row.request_id, row.expires_at
+    )
 
 
 def clinic_of_page(session: Session, organization_id: UUID) -> Clinic:
@@ -171,13 +173,17 @@ def newest_consent(
     session: Session, organization_id: UUID, patient_id: UUID, channel: Channel | None
 ) -> Consent | None:
     """Return the patient's latest invitation on a channel (None: on any), whatever became of it."""
-    found = select(Consent).where(Consent.organization_id == organization_id, Consent.patient_id == patient_id)
+    found = select(Consent).where(
+        Consent.organization_id == organization_id, Consent.patient_id == patient_id
+    )
     if channel is not None:
         found = found.where(Consent.channel == channel)
     return session.scalars(found.order_by(Consent.created_at.desc(), Consent.id.desc())).first()
 
 
-def waiting_texts(session: Session, organization_id: UUID, care_plan_id: UUID) -> Sequence[CommunicationRequest]:
+def waiting_texts(
+    session: Session, organization_id: UUID, care_plan_id: UUID
+) -> Sequence[CommunicationRequest]:
     """Return what is planned for a patient, or was asked for, and that no drain has taken yet."""
     return session.scalars(
         select(CommunicationRequest).where(

@@ -195,7 +195,7 @@ def _shut() -> dict[str, ColumnElement[bool]]:
 
 
 def claim(lane: Lane, *, now: datetime, limit: int, lease_until: datetime) -> Update:
-    """Take up to `limit` due and allowed requests of one lane, of all clinics; run by `session.autocommitted`.
+    """Take up to `limit` due and allowed requests of one lane, of all clinics; for `session.autocommitted`.
 
     The gates live here, so that a STOP committed before the claim is honoured. `claimed` reads the rows.
     """

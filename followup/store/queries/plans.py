@@ -86,7 +86,7 @@ def staff_name(session: Session, organization_id: UUID, staff_id: UUID | None) -
 
 def desk(session: Session, organization_id: UUID) -> Sequence[OnDesk]:
     """Return a clinic's running plans: drafts that wait for approval first, then held, running, and none yet."""
-    rows = session.execute(
+    rows: Sequence[Any] = session.execute(
         select(
             CarePlan.public_id,
             Patient.given_name,
@@ -105,7 +105,7 @@ def desk(session: Session, organization_id: UUID) -> Sequence[OnDesk]:
             CarePlan.status.in_((CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD)),
         )
         .order_by(CarePlan.discharge_on.desc(), CarePlan.id)
-    )
+    ).all()
     first: dict[str, OnDesk] = {}
     for public_id, given, family, *rest in sorted(rows, key=lambda row: _RANK.get(row[6], 3)):
         first.setdefault(public_id, OnDesk(public_id, f"{given} {family}", *rest))

@@ -27,6 +27,7 @@ class Member:
     session_epoch: int
     clinic: str
     time_zone: str
+    receives_pages: bool
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def _members(organization_id: UUID) -> Any:
             StaffUser.session_epoch,
             Organization.name,
             Organization.time_zone,
+            StaffUser.receives_pages,
         )
         .join(Organization, Organization.id == StaffUser.organization_id)
         .where(
