@@ -1,5 +1,6 @@
 """Read the service's settings once, list every fault together, refuse what is unsafe."""
 
+import re
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -10,6 +11,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from followup.core.errors import SettingsError
 
 PREFIX = "FOLLOWUP_"
+_DATABASES = re.compile(r"postgresql\+psycopg://|sqlite:///")
+_BROKERS = re.compile(r"rediss?://")
+#: Our paths are added to it: one of its own would spoil every link and the signature of every webhook.
+_WEB = re.compile(r"https?://[^/?#\s]+/?\Z")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Environment(StrEnum):
@@ -34,9 +40,13 @@ class Settings(BaseSettings):
 
     environment: Environment = Field(Environment.PRODUCTION, description="demo, test or production.")
     database_url: str = Field(
-        "", description="postgresql+psycopg://user:password@host/name, or sqlite:////path/followup.db."
+        "",
+        repr=False,
+        description="postgresql+psycopg://user:password@host/name, or sqlite:////path/followup.db.",
     )
-    redis_url: str = Field("", description="redis://host:6379/0; the bell between web and workers.")
+    redis_url: str = Field(
+        "", repr=False, description="redis://host:6379/0; the bell between web and workers."
+    )
     secret_key: SecretStr = Field(
         SecretStr(""), description="At least 32 random characters; signs sessions and links."
     )
@@ -117,7 +127,7 @@ def _without(bad: dict[str, str], overrides: dict[str, Any]) -> Settings:
 
 def unsafe(settings: Settings) -> list[tuple[str, str]]:
     """Return (setting, what to do) for each that may not run in this environment."""
-    found = _missing(settings)
+    found = [*_missing(settings), *_malformed(settings)]
     if len(settings.secret_key.get_secret_value()) < 32:
         found.append(
             ("secret_key", "set at least 32 random characters, such as `openssl rand -hex 32` prints.")
@@ -127,7 +137,8 @@ def unsafe(settings: Settings) -> list[tuple[str, str]]:
             ("lease_seconds", "must be at least twice FOLLOWUP_CALL_SECONDS, or a slow call outlives it.")
         )
     if settings.environment is Environment.PRODUCTION:
-        found += _unsafe_in_production(settings)
+        told = {name for name, _ in found}
+        found += [one for one in _unsafe_in_production(settings) if one[0] not in told]
     return found
 
 
@@ -139,8 +150,21 @@ def _missing(settings: Settings) -> list[tuple[str, str]]:
     }
     if settings.carrier is Carrier.TWILIO:
         needed["twilio_account_sid"] = "copy it from the Twilio console."
-        needed["twilio_auth_token"] = "copy it from the Twilio console; webhooks are checked with it."
+        needed["twilio_auth_token"] = "copy it from the Twilio console; webhooks are checked with it."  # noqa: S105  words
     return [(name, what) for name, what in needed.items() if not _plain(getattr(settings, name))]
+
+
+def _malformed(settings: Settings) -> list[tuple[str, str]]:
+    checks = [
+        ("database_url", _DATABASES, "must begin with postgresql+psycopg:// or sqlite:///."),
+        ("redis_url", _BROKERS, "must begin with redis:// or rediss://."),
+        ("public_url", _WEB, "must begin with https:// (http:// in demo and test) and hold no path."),
+    ]
+    given = [(name, shape, what) for name, shape, what in checks if getattr(settings, name)]
+    found = [(name, what) for name, shape, what in given if not shape.match(getattr(settings, name))]
+    if settings.log_level.upper() not in _LEVELS:
+        found.append(("log_level", f"must be one of {', '.join(_LEVELS)}."))
+    return found
 
 
 def _plain(value: str | SecretStr) -> str:

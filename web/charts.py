@@ -25,12 +25,18 @@ def strip(states: str, today: int, wide: bool = False, name: str = "Patient") ->
     """Draw six weeks as one line: y answered, n no answer, e text only, f flagged, anything else to come."""
     step, height = (8, 28) if wide else (4, 16)
     base = height - (12 if wide else 3)
-    bars = [_bar(state, index * step + 1, step - 2, base) for index, state in enumerate(states.ljust(DAYS, ".")[:DAYS])]
+    bars = [
+        _bar(state, index * step + 1, step - 2, base)
+        for index, state in enumerate(states.ljust(DAYS, ".")[:DAYS])
+    ]
     if 0 < today <= DAYS:
-        bars.append(f'<rect class="now" x="{(today - 1) * step + 1}" y="{base + 1}" width="{step - 2}" height="2"/>')
+        bars.append(
+            f'<rect class="now" x="{(today - 1) * step + 1}" y="{base + 1}" width="{step - 2}" height="2"/>'
+        )
     if wide:
         bars += [
-            f'<text x="{week * 7 * step + 1}" y="{height}">{"Week 1" if week == 0 else week + 1}</text>' for week in range(6)
+            f'<text x="{week * 7 * step + 1}" y="{height}">{"Week 1" if week == 0 else week + 1}</text>'
+            for week in range(6)
         ]
     answered, silent, flagged = states.count("y") + states.count("f"), states.count("n"), states.count("f")
     label = f"{name}, day {today} of {DAYS}: answered {answered}, no answer {silent}, flagged {flagged}"
@@ -68,7 +74,9 @@ class _Chart:
     def x(self, day: int) -> float:
         return self.LEFT + (day - 0.5) * self.cell
 
-    def panel(self, top: int, height: int, high: float, title: str, ticks: Sequence[float]) -> Callable[[float], float]:
+    def panel(
+        self, top: int, height: int, high: float, title: str, ticks: Sequence[float]
+    ) -> Callable[[float], float]:
         def y(value: float) -> float:
             return top + height - min(value, high) * height / high
 
@@ -106,7 +114,9 @@ class _Chart:
         ]
 
     def pills(self) -> None:
-        high = max([6.0, *(value for row in self.rows for value in (row.pills, row.plan) if value is not None)])
+        high = max(
+            [6.0, *(value for row in self.rows for value in (row.pills, row.plan) if value is not None)]
+        )
         high = 3 * -(-high // 3)
         y = self.panel(148, 104, high, "Pills in 24 hours, and the plan", (0, high / 3, 2 * high / 3, high))
         self.plan(y)
@@ -174,5 +184,5 @@ def clinical(rows: Sequence[Day], last: int = 21) -> Markup:
     title = "Pain, pills against plan and withdrawal by day. The table below holds the same numbers."
     return Markup(  # noqa: S704 - made of numbers and fixed words
         f'<svg class="chart" viewBox="0 0 {_Chart.WIDTH} 368" role="img" aria-labelledby="ct"><title id="ct">{title}</title>'
-        f'{"".join(chart.out)}</svg>'
+        f"{''.join(chart.out)}</svg>"
     )

@@ -33,8 +33,15 @@ WORDS: dict[int, tuple[str, str]] = {
     413: ("That is too much at once", "Send less text, then try again."),
     422: ("That cannot be used", "Go back and change what is named below."),
     429: ("Too many tries", "Wait a minute, then try again. Nothing was changed."),
-    500: ("Something on our side failed", "It was written down. Try again in a minute; for anything red, call."),
+    500: (
+        "Something on our side failed",
+        "It was written down. Try again in a minute; for anything red, call.",
+    ),
 }
+
+
+#: Fields that are never shown again.
+_SECRET = frozenset(("csrf_token", "password", "old", "new"))
 
 
 def status_of(error: FollowupError) -> int:
@@ -64,9 +71,9 @@ def _failed(_error: Exception) -> ResponseReturnValue:
 
 def _form_too_old(_error: CSRFError) -> ResponseReturnValue:
     """Offer the same form again with a fresh token: what was typed is kept, a person presses once more."""
-    secret = {"csrf_token", "password", "old", "new"}
-    typed = [(name, value) for name, value in request.form.items(multi=True) if name not in secret]
-    if "password" in request.form or request.path.startswith("/webhooks/"):
+    typed = [(name, value) for name, value in request.form.items(multi=True) if name not in _SECRET]
+    # Another site's form must not become one of ours with a button: the browser itself says whose form it was.
+    if request.headers.get("Sec-Fetch-Site") != "same-origin" or _SECRET & set(request.form) - {"csrf_token"}:
         typed = []
     return render_template("error_form.html", typed=typed, action=request.full_path.rstrip("?")), 400
 
@@ -75,5 +82,7 @@ def _page(status: int, *, detail: str | None = None) -> ResponseReturnValue:
     status = status if status in WORDS else (400 if status < 500 else 500)
     title, what = WORDS[status]
     in_dark = not hasattr(g, "csp_nonce")  # The request failed before our hooks ran.
-    page = render_template("error.html", status=status, title=title, what=what, detail=detail, in_dark=in_dark)
+    page = render_template(
+        "error.html", status=status, title=title, what=what, detail=detail, in_dark=in_dark
+    )
     return page, status

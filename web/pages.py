@@ -31,6 +31,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         clock_time=words.clock_time,
         day=words.day,
+        full_date=words.full_date,
         short_day=words.short_day,
         ago=words.ago,
         amount=words.amount,

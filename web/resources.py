@@ -46,7 +46,7 @@ def _resource(row: Mapping[str, Any], today: date) -> Resource:
 
 def _warning(checked: date | None, every_days: int, today: date) -> str:
     if checked is None:
-        return "Nobody has checked this yet. Try it before you give it."
+        return "No one here has checked this yet."
     if (today - checked).days > every_days:
-        return f"Last checked {day(checked)}. Try it before you give it."
+        return f"Last checked {day(checked)}. Check it before you give it."
     return ""

@@ -9,7 +9,14 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from followup.core.datafiles import load_toml
-from followup.core.vocabulary import AlertEventKind, AlertKind, CommunicationStatus, Delivery, RequestStatus, Tier
+from followup.core.vocabulary import (
+    AlertEventKind,
+    AlertKind,
+    CommunicationStatus,
+    Delivery,
+    RequestStatus,
+    Tier,
+)
 from followup.services import paging
 
 from .words import span
@@ -25,7 +32,9 @@ def staff_word(table: str, key: str) -> str:
 
 def about(flags: Iterable[str]) -> str:
     """Return "words about breathing and a fall", or empty when nothing says what they are about."""
-    told = list(dict.fromkeys(staff_word("flags", flag) for flag in flags))
+    order = list(load_toml("web", "staff_words.toml")["flags"])  # The taxonomy's: the gravest first.
+    known = sorted(dict.fromkeys(flags), key=lambda flag: order.index(flag) if flag in order else len(order))
+    told = [staff_word("flags", flag) for flag in known]
     return f"words about {listed(told)}" if told else ""
 
 
@@ -36,7 +45,9 @@ def listed(parts: Sequence[str]) -> str:
 
 def marked(body: str, evidence: Iterable[Mapping[str, Any]]) -> Markup:
     """Return the patient's words with the spans that counted marked; everything of the patient is escaped."""
-    spans = sorted((int(one["start"]), int(one["end"])) for one in evidence if "start" in one and "end" in one)
+    spans = sorted(
+        (int(one["start"]), int(one["end"])) for one in evidence if "start" in one and "end" in one
+    )
     inside = [False] * len(body)
     for start, end in spans:
         for index in range(max(0, start), min(end, len(body))):
@@ -97,7 +108,11 @@ def page_state(
         return State("planned", "Waiting to go")
     if request is RequestStatus.REVOKED:
         return State("planned", "Not needed: someone has it")
-    return State("failed", "Not sent: its time passed.") if request is RequestStatus.EXPIRED else State("sending", "Sending")
+    return (
+        State("failed", "Not sent: its time passed.")
+        if request is RequestStatus.EXPIRED
+        else State("sending", "Sending")
+    )
 
 
 @dataclass(frozen=True)
@@ -135,7 +150,13 @@ _EVENTS: Mapping[AlertEventKind, str] = {
 
 
 def event(
-    kind: AlertEventKind, *, code: str, who: str | None, detail: Mapping[str, Any], is_task: bool = False, task: str = ""
+    kind: AlertEventKind,
+    *,
+    code: str,
+    who: str | None,
+    detail: Mapping[str, Any],
+    is_task: bool = False,
+    task: str = "",
 ) -> str:
     """Return one sentence for one thing that happened to an alert."""
     if is_task and kind is AlertEventKind.TRIGGERED:

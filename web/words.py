@@ -23,6 +23,11 @@ def day(at: datetime | date, zone: str | None = None) -> str:
     return f"{on:%a %b} {on.day}, {on.year}"
 
 
+def full_date(on: date) -> str:
+    """Return a date without its weekday, such as "Mar 2, 1968"."""
+    return f"{on:%b} {on.day}, {on.year}"
+
+
 def short_day(at: datetime | date, zone: str | None = None) -> str:
     """Return a day without its year, such as "Tue Nov 24"."""
     return day(at, zone).rpartition(",")[0]
@@ -61,7 +66,9 @@ def phone(value: str) -> str:
 
 def initials(name: str) -> str:
     """Return up to two initials of a display name, titles left out."""
-    parts = [part for part in name.replace(",", " ").split() if part.lower().rstrip(".") not in {"dr", "rn", "np"}]
+    parts = [
+        part for part in name.replace(",", " ").split() if part.lower().rstrip(".") not in {"dr", "rn", "np"}
+    ]
     return "".join(part[0] for part in (parts[:1] + parts[1:][-1:])).upper()
 
 

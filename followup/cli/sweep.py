@@ -9,7 +9,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from followup.runtime import Runtime, build_runtime
 from followup.services import heartbeat, sweeping
-from followup.tasks.schedule import WATCHED
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,6 @@ def is_needed(house: Runtime) -> bool:
             session,
             now=house.clock.now(),
             stale_seconds=house.settings.sweep_stale_seconds,
-            queues=tuple(queue.value for queue in WATCHED),
         )
 
 

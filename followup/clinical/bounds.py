@@ -26,16 +26,25 @@ def largest_drop(start: Decimal, unit: Decimal, days_taken: int | None) -> Decim
 
 
 def check_bounds(
-    levels: Sequence[Decimal], *, start: Decimal, unit: Decimal, days_taken: int | None, rx_max: Decimal
+    levels: Sequence[Decimal],
+    *,
+    start: Decimal,
+    unit: Decimal,
+    days_taken: int | None,
+    rx_max: Decimal,
+    whole_start: Decimal | None = None,
 ) -> None:
     """Return when every bound holds; raises TaperRefused with the reason in plain words.
 
     `levels` is the daily maximum for each day, in pills, ending with the 0 day; `start` is the
-    maximum before the plan, `rx_max` the prescription's own.
+    maximum before the plan, `rx_max` the prescription's own. `whole_start` is where a taper began of
+    which these are the levels that a hold left over: its largest drop still holds, and its last step
+    may be all that is left.
     """
+    whole = start if whole_start is None else whole_start
     _check_start(start, unit, rx_max)
-    _check_shape(levels, unit)
-    drop = largest_drop(start, unit, days_taken)
+    _check_shape(levels, unit, fewest=1 if start < whole else 2)
+    drop = largest_drop(whole, unit, days_taken)
     for day, (before, level) in enumerate(zip((start, *levels), levels, strict=False), 1):
         if level > before:
             raise TaperRefused(f"Day {day} goes up from {before} to {level}. A plan never goes up.")
@@ -54,12 +63,12 @@ def _check_start(start: Decimal, unit: Decimal, rx_max: Decimal) -> None:
         )
 
 
-def _check_shape(levels: Sequence[Decimal], unit: Decimal) -> None:
+def _check_shape(levels: Sequence[Decimal], unit: Decimal, *, fewest: int) -> None:
     if len(levels) > LONGEST_DAYS:
         raise TaperRefused(f"The plan lasts {len(levels)} days; the most is {LONGEST_DAYS}.")
     if any(not level.is_finite() or level < 0 or level % unit for level in levels):
         raise TaperRefused(f"Every level must be 0 or more, in steps of {unit}.")
-    if len(levels) < 2 or levels[-1] != 0:
+    if len(levels) < fewest or levels[-1] != 0:
         raise TaperRefused("A plan has at least one step and ends with a day of 0.")
     if 0 in levels[:-1]:
         raise TaperRefused("Only the last day is 0.")

@@ -7,6 +7,7 @@ comes twice means its first time. Instants are aware UTC; wall times and dates a
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -82,6 +83,7 @@ def open_window(day: date, zone: str, narrow: tuple[time, time] | None = None) -
     return _instant(day, hours.opens, zone), _instant(day, hours.closes, zone)
 
 
+@lru_cache(maxsize=16_384)  # a cohort shares its days, hours and zones; zone arithmetic is most of planning's work
 def due(
     day: date, wall_time: time, window_hours: int, zone: str, narrow: tuple[time, time] | None = None
 ) -> Window:

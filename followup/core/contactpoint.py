@@ -30,8 +30,8 @@ class PhoneNumber:
         digits = sum(c.isdigit() for c in raw)
         try:
             number = phonenumbers.parse(raw, region)
-        except phonenumbers.NumberParseException as unreadable:
-            raise InvalidInput(f"{digits} digits, needs 10. Type it with its area code.") from unreadable
+        except phonenumbers.NumberParseException:
+            raise InvalidInput(f"{digits} digits, needs 10. Type it with its area code.") from None
         if not phonenumbers.is_valid_number(number):
             hint = f"{digits} digits, needs 10." if digits < 10 else "No phone can have this number."
             raise InvalidInput(f"{hint} Check it with the patient.")
@@ -62,10 +62,10 @@ class EmailAddress:
         """Read an address without asking the network; InvalidInput says what is wrong."""
         try:
             checked = validate_email(raw.strip(), check_deliverability=False, test_environment=True)
-        except EmailNotValidError as wrong:
+        except EmailNotValidError:  # its own words may quote the address; a log must not hold that
             raise InvalidInput(
                 "This e-mail address is not complete. It needs a form like name@example.org."
-            ) from wrong
+            ) from None
         return cls(checked.normalized.lower())
 
     @property

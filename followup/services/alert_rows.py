@@ -16,6 +16,7 @@ from followup.services.knowledge import Knowledge
 from followup.store.models import Alert, AlertEvent, Communication, Flag, Patient, StaffUser
 from followup.store.queries import alerts as queries
 
+_DRAWS = 200  # when a clinic has thousands of open alerts, random draws give way to the first free code
 _TRIES = 5  # each needs another writer to have won the same moment
 
 
@@ -68,7 +69,9 @@ def find_or_add(
 
 
 def _free_code(taken: set[str]) -> str:
-    return next(code for code in iter(alert_code, "") if code not in taken)
+    drawn = (alert_code() for _ in range(_DRAWS))
+    free = next((code for code in drawn if code not in taken), None)
+    return free or next(f"{number:04d}" for number in range(10_000) if f"{number:04d}" not in taken)
 
 
 def add_flags(

@@ -14,6 +14,8 @@ from followup.store.queries import inbound as queries
 MOST_REPLIES = 5  #: automatic replies an hour to one number (issue 2, item 6)
 MOST_SAFETY = 20  #: safety texts an hour to one number (issue 2, item 6)
 _HOUR = timedelta(hours=1)
+#: Two answers to one text go one after the other, or a phone may show the next question above the answer.
+_APART = timedelta(seconds=2)
 #: A check-in's text that asks nothing itself; it does not count, as the check-in's questions do not.
 _OF_CHECKIN = ("checkin_link",)
 #: One hourly answer for both: which of the two goes out is a matter of the clinic's hours.
@@ -57,9 +59,11 @@ def say(
         asks=asks,
         message_keys=message_keys,
         care_plan=hearing.care_plan,
+        due_at=hearing.now + _APART * hearing.said,
     )
     if request is not None:
         hearing.lanes.add(Lane.STAT)
+        hearing.said += 1
     return request
 
 

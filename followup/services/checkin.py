@@ -19,13 +19,13 @@ _THANKS = "checkin_done"
 
 
 def go_on(hearing: Hearing, answer: Answer) -> CommunicationRequest | None:
-    """Write the next question of the open check-in, or its link; None without one or after its window."""
+    """Write the next question of the open check-in, or its link; None without one, or too late."""
     found = _open_checkin(hearing)
     if found is None or hearing.channel is not Channel.SMS:
         return None
     checkin, asked = found
     key = _next(_texts(hearing, checkin, answer), asked)
-    if key is None or _was_said(hearing, key, checkin):
+    if key is None or _was_said(hearing, [key], checkin):
         return None
     if key == LINK:
         return answering.say(hearing, key)
@@ -35,9 +35,14 @@ def go_on(hearing: Hearing, answer: Answer) -> CommunicationRequest | None:
     return answering.say(hearing, key, asks=Question(question), message_keys=[key])
 
 
-def is_checkin(hearing: Hearing) -> bool:
-    """Tell whether the open question is one of a check-in, whatever the time."""
-    return _checkin(hearing) is not None
+def is_done(hearing: Hearing, answer: Answer) -> bool:
+    """Tell whether this answer ends the open check-in: nothing follows, and no thanks went before."""
+    found = _checkin(hearing)
+    if found is None:
+        return False
+    checkin, asked = found
+    is_last = _next(_texts(hearing, checkin, answer), asked) is None or checkin.expires_at <= hearing.now
+    return is_last and not _was_said(hearing, hearing.knowledge.events.get(_THANKS).message_keys, checkin)
 
 
 def thank(hearing: Hearing) -> CommunicationRequest | None:
@@ -82,5 +87,5 @@ def _next(keys: Sequence[str], asked: str) -> str | None:
     return rest[0] if rest else None
 
 
-def _was_said(hearing: Hearing, key: str, checkin: CommunicationRequest) -> bool:
-    return queries.was_said(hearing.session, hearing.organization.id, hearing.address, [key], checkin.due_at)
+def _was_said(hearing: Hearing, keys: Sequence[str], checkin: CommunicationRequest) -> bool:
+    return queries.was_said(hearing.session, hearing.organization.id, hearing.address, keys, checkin.due_at)

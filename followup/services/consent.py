@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from followup.core import states
+from followup.core.errors import Conflict
 from followup.core.vocabulary import (
     CarePlanStatus,
     Channel,
@@ -44,10 +45,12 @@ def give(
     knowledge: Knowledge,
     now: datetime,
 ) -> frozenset[Lane]:
-    """Take a YES: the channel is open and verified, the course begins, its texts are planned; return lanes to ring.
+    """Take a YES: the channel is open and verified, the course begins, its texts are planned.
 
-    `by` is "patient:sms", "patient:web", or the public id of the staff member who recorded a signed form.
+    Returns lanes to ring; Conflict when the invitation was answered already or is too old. `by` is
+    "patient:sms", "patient:web", or the public id of the staff member who recorded a signed form.
     """
+    _must_be_open(session, consent, now)
     patient = session.get_one(Patient, consent.patient_id)
     consent.status, consent.answered_at, consent.answered_by = ConsentStatus.ACTIVE, now, by
     consent.communication_id = communication_id
@@ -63,6 +66,12 @@ def give(
         channel=consent.channel.value, wording=consent.wording_version,
     )  # fmt: skip
     return frozenset({Lane.STAT, Lane.ROUTINE})
+
+
+def _must_be_open(session: Session, consent: Consent, now: datetime) -> None:
+    session.refresh(consent, with_for_update=True)  # two buttons pressed at once: the second one waits
+    if consent.status is not ConsentStatus.PROPOSED or consent.open_until <= now:
+        raise Conflict("This invitation was answered already, or it is too old.")
 
 
 def _activate(session: Session, care_plan: CarePlan, knowledge: Knowledge, now: datetime) -> None:
@@ -105,14 +114,18 @@ def _heard(session: Session, consent: Consent, communication_id: UUID | None, no
     return heard
 
 
+def welcome_keys(*, on_web: bool) -> tuple[str, ...]:
+    """Return the texts that answer a YES; `on_web` is a button or a form on paper, where no reply is seen."""
+    return ("auto_optin", "edu_welcome", "edu_who_reads") if on_web else ("auto_optin", "edu_who_reads")
+
+
 def _welcome(
     session: Session, patient: Patient, consent: Consent, heard: Communication, by: str, now: datetime
 ) -> None:
     """Write the answers to a YES (events consent_yes and consent_yes_on_web_or_paper)."""
     on_web = by != "patient:sms"
-    keys = ("auto_optin", "edu_welcome", "edu_who_reads") if on_web else ("auto_optin", "edu_who_reads")
     organization = session.get_one(Organization, patient.organization_id)
-    for key in keys:
+    for key in welcome_keys(on_web=on_web):
         planning.reply(
             session,
             organization=organization,
@@ -130,10 +143,11 @@ def _welcome(
 def decline(
     session: Session, consent: Consent, *, by: str, communication_id: UUID | None, now: datetime
 ) -> frozenset[Lane]:
-    """Take a NO: the invitation is over, the address is blocked, the plan is not begun.
+    """Take a NO: the invitation is over and the plan ends before it began; one answer says so.
 
-    One answer says so.
+    Conflict when the invitation was answered already or is too old.
     """
+    _must_be_open(session, consent, now)
     patient = session.get_one(Patient, consent.patient_id)
     heard = _heard(session, consent, communication_id, now)
     planning.reply(
@@ -172,7 +186,7 @@ def opt_out(
     now: datetime,
     by: str = "patient",
 ) -> None:
-    """Take a STOP: every channel of these patients is blocked, their course is on hold, staff are asked to call.
+    """Take a STOP: every channel of these patients is blocked, their course is on hold, staff are asked.
 
     It holds from this transaction's commit on: the claim of a text asks for it.
     """

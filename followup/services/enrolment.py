@@ -99,10 +99,7 @@ class Enrolled:
 
 
 def findings(enrolment: Enrolment, knowledge: Knowledge, *, now: datetime) -> Findings:
-    """Return MME and detected issues of the prescription.
-
-    ClinicalError names an unknown drug or a bad amount.
-    """
+    """Return MME and issues of the prescription; ClinicalError names an unknown drug or a bad amount."""
     rx, rules = enrolment.rx, knowledge.rules
     mme = mme_per_day(rules.drugs, rx.drug, rx.strength_mg, rx.max_units_per_day)
     today = timing.local_date(now, enrolment.time_zone)
@@ -122,7 +119,7 @@ def check(
     if "time_zone" not in faults:
         try:
             found = findings(enrolment, knowledge, now=now)
-            faults |= {"rx": one.text for one in found.issues if one.effect is Effect.REFUSE}
+            faults.update(("rx", one.text) for one in found.issues if one.effect is Effect.REFUSE)
         except ClinicalError as refused:
             faults[refused.field or "rx"] = str(refused)
     if enrolment.protocol not in knowledge.protocols:
@@ -193,7 +190,7 @@ def enrol(
     knowledge: Knowledge,
     now: datetime,
 ) -> Enrolled:
-    """Write the patient, the plan, the invitation and a draft of the taper; nothing goes out but the invitation.
+    """Write the patient, the plan, a draft of the taper, and the invitation: nothing else goes out.
 
     EnrolmentRefused lists every fault by field, and nothing is written.
     """
@@ -324,10 +321,7 @@ def _draft_taper(
     knowledge: Knowledge,
     now: datetime,
 ) -> None:
-    """Write the draft that a prescriber will find, where the rule makes one.
-
-    Else the plan goes without steps.
-    """
+    """Write the draft that a prescriber will find, where the rule makes one; else there are no steps."""
     days = knowledge.protocols[care_plan.protocol_name].default_steps.get(enrolment.course)
     if not days:
         return
@@ -347,10 +341,7 @@ def _draft_taper(
 
 
 def default_start(enrolment: Enrolment, first_day: int, patient: Patient, now: datetime) -> date:
-    """Return the day on which a course's first step starts.
-
-    The protocol's, or the first that is still possible.
-    """
+    """Return the day of a course's first step: the protocol's, or the first that is still possible."""
     return max(
         enrolment.discharge_on + timedelta(days=first_day), taper_drafts.first_possible_start(patient, now)
     )

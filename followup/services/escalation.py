@@ -40,9 +40,9 @@ def climb(sessions: Sessions, *, knowledge: Knowledge, now: datetime) -> Climbed
         for alert_id in due:
             try:
                 paged += _page_again(sessions, alert_id, knowledge=knowledge, now=now)
-            except Exception:
+            except Exception as failure:
                 failed += 1
-                log.exception("escalation.climb failed for alert %s", alert_id)
+                log.error("escalation.climb failed on alert %s: %s", alert_id, type(failure).__name__)
     return Climbed(paged, failed)
 
 

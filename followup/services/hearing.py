@@ -46,6 +46,7 @@ class Hearing:
     language: Language = Language.EN
     asked: queries.Asked | None = None
     lanes: set[Lane] = field(default_factory=set)
+    said: int = 0  #: How many texts already answer this one.
 
     @property
     def address(self) -> str:

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from followup.store.models import ServiceState
 from followup.store.session import Sessions
 
+#: Queues whose worker must prove that it lives: a tick of beat goes through each.
+WATCHED = ("stat", "outbound")
 #: The queue of people's answers and pages has the plain key; the others add their name.
 BEAT_KEY = "beat"
 _PLAIN = "stat"
@@ -24,9 +26,9 @@ def tick(sessions: Sessions, queue: str, *, now: datetime) -> None:
         session.merge(ServiceState(key=key_of(queue), number=None, at=now))
 
 
-def is_fresh(session: Session, *, now: datetime, stale_seconds: float, queues: tuple[str, ...]) -> bool:
-    """Tell whether every one of `queues` was served within the last `stale_seconds`."""
-    keys = [key_of(queue) for queue in queues]
+def is_fresh(session: Session, *, now: datetime, stale_seconds: float) -> bool:
+    """Tell whether every watched queue was served within the last `stale_seconds`."""
+    keys = [key_of(queue) for queue in WATCHED]
     found = select(ServiceState.key).where(
         ServiceState.key.in_(keys), ServiceState.at >= now - timedelta(seconds=stale_seconds)
     )

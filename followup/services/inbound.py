@@ -10,10 +10,11 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from followup.clinical.keywords import KeywordKind, read_keyword, read_staff_code
-from followup.core.vocabulary import AlertKind, Channel, Lane, Tier
+from followup.core.vocabulary import AlertKind, Channel, Lane, SuppressionReason, Tier
 from followup.services import (
     alerts,
     answering,
+    consent,
     keyword_acts,
     paging,
     recording,
@@ -59,8 +60,9 @@ def process(
             raise
         except IntegrityError:
             log.warning("communication %s met another writer", communication_id)
-        except Exception:
-            log.exception("understanding failed on communication %s", communication_id)
+        except Exception as failure:
+            # Only its kind is logged: a traceback could hold the patient's words.
+            log.error("understanding failed on %s: %s", communication_id, type(failure).__name__)
             break
     with sessions.begin() as session:
         return _give_to_a_person(session, communication_id, knowledge, now)
@@ -92,8 +94,8 @@ def sweep(
                     now=now,
                     carrier_confirms_keywords=carrier_confirms_keywords,
                 )
-            except Exception:
-                log.exception("inbound.sweep failed on communication %s", communication_id)
+            except Exception as failure:
+                log.error("inbound.sweep failed on %s: %s", communication_id, type(failure).__name__)
             else:
                 understood += done.handling != "already"
     return understood
@@ -221,8 +223,28 @@ def _words(hearing: Hearing, understood: Understood, patient: Patient) -> Proces
     else:
         said = responding.respond(hearing, understood)
         recording.hold_if_needed(hearing, understood.tier, understood.answer)
+        if understood.tier is Tier.ROUTINE and "wrong_number" in understood.flags:
+            _block_wrong_number(hearing, patient)
     handling = "could_not_read" if understood.crashed else _handling(said is not None, alert is not None)
     return hearing.done(handling, understood.tier, alert.id if alert else None)
+
+
+def _block_wrong_number(hearing: Hearing, patient: Patient) -> None:
+    """Send nothing more to a number that may be a stranger's, until a person has found out (event wrong_number)."""
+    _block(hearing, SuppressionReason.WRONG_NUMBER)
+    alerts.refresh_reach(hearing.session, patient)
+
+
+def _block(hearing: Hearing, reason: SuppressionReason) -> None:
+    consent.suppress(
+        hearing.session,
+        hearing.organization.id,
+        hearing.channel,
+        hearing.address,
+        reason,
+        hearing.communication.id,
+        hearing.now,
+    )
 
 
 def _handling(is_answered: bool, is_alerted: bool) -> str:
@@ -278,6 +300,11 @@ def _give_to_a_person(
             knowledge=knowledge,
             now=now,
         )
-    answering.safety(hearing, answering.worded(hearing, "auto_urgent"))
+    keyword = read_keyword(communication.body, knowledge.rules.keywords)
+    is_stop = keyword.kind is KeywordKind.STOP and keyword.clear
+    if is_stop:
+        _block(hearing, SuppressionReason.OPTED_OUT)
+        alert.cannot_text = True
+    answering.safety(hearing, "auto_optout_danger" if is_stop else answering.worded(hearing, "auto_urgent"))
     hearing.lanes.add(Lane.STAT)
     return hearing.done("could_not_read", Tier.URGENT, alert.id)

@@ -27,6 +27,7 @@ _ASK_STAFF_AFTER = timedelta(hours=24)  #: counted from the reminder
 _INVITATION_HOURS = 10  #: protocol row W0
 _REMINDER_HOURS = 8  #: protocol row W1
 _REMINDER_FROM = time(10)
+_TASK = "invitation_unanswered"
 INVITE, REMIND = "consent_invite", "consent_reminder"
 
 
@@ -63,7 +64,10 @@ def invite(
 
 
 def times(now: datetime, zone: str) -> tuple[datetime, datetime]:
-    """Return when the invitation goes (now, or when texts may next go) and its reminder (24 h later, from 10:00)."""
+    """Return when the invitation goes (now, or when texts may next go) and its reminder.
+
+    The reminder goes 24 h after the invitation, or when texts may next go, never before 10:00.
+    """
     first = timing.next_opening(now, zone)
     opens = timing.next_opening(first + _REMIND_AFTER, zone)
     earliest = timing.due(timing.local_date(opens, zone), _REMINDER_FROM, _REMINDER_HOURS, zone).due_at
@@ -115,13 +119,13 @@ def chase(sessions: Sessions, *, knowledge: Knowledge, now: datetime) -> int:
     """
     with sessions.begin() as session:
         late = queries.unanswered_invitations(
-            session, reminder_key=REMIND, reminded_before=now - _ASK_STAFF_AFTER
+            session, reminder_key=REMIND, reminded_before=now - _ASK_STAFF_AFTER, task=_TASK
         )
         for consent in late:
             alerts.open_task(
                 session,
                 consent.organization_id,
-                task="invitation_unanswered",
+                task=_TASK,
                 patient=session.get_one(Patient, consent.patient_id),
                 now=now,
                 knowledge=knowledge,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from followup.clinical.keywords import Keyword, KeywordKind
-from followup.core.vocabulary import AlertKind, Channel, Fact, Language, Question, Tier, worst
+from followup.core.vocabulary import AlertKind, Channel, ConsentStatus, Fact, Language, Question, Tier, worst
 from followup.services import alerts, answering, consent, planning, preferences
 from followup.services.hearing import Hearing, Processed
 from followup.services.understanding import Understood
@@ -132,8 +132,10 @@ def answer_invitation(hearing: Hearing, keyword: Keyword, patient: Patient) -> P
     invitation = consents.open_invitation(
         hearing.session, hearing.organization.id, patient.id, hearing.channel, now=hearing.now
     )
-    if invitation is None or not keyword.alone:
+    if not keyword.alone:
         return None
+    if invitation is None:
+        return _too_late(hearing, keyword, patient)
     heard = hearing.communication.id
     if keyword.kind in (KeywordKind.YES, KeywordKind.START):
         hearing.lanes |= consent.give(
@@ -151,6 +153,15 @@ def answer_invitation(hearing: Hearing, keyword: Keyword, patient: Patient) -> P
             hearing.session, invitation, by=by, communication_id=heard, now=hearing.now
         )
         return hearing.done("declined", Tier.NONE)
+    return None
+
+
+def _too_late(hearing: Hearing, keyword: Keyword, patient: Patient) -> Processed | None:
+    """Take a YES that came after its invitation had closed: it begins nothing, and a person looks."""
+    waiting = consents.current_consents(hearing.session, hearing.organization.id, patient.id)
+    is_proposed = any(one.status is ConsentStatus.PROPOSED for one in waiting)
+    if keyword.kind is KeywordKind.YES and is_proposed and hearing.question is None:
+        return start(hearing, [patient])
     return None
 
 

@@ -3,13 +3,14 @@
 CommunicationRequests, each with its window, its expiry and its conditions.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.clinical import timing
@@ -18,7 +19,6 @@ from followup.core.vocabulary import (
     Audience,
     CatchUp,
     Channel,
-    ConsentStatus,
     Fact,
     Lane,
     Language,
@@ -26,7 +26,6 @@ from followup.core.vocabulary import (
     Question,
     RequestOrigin,
     RequestStatus,
-    TaperStatus,
 )
 from followup.services.knowledge import Knowledge
 from followup.services.schedule import LevelStep, PlannedText, Schedule, Terms, lay_out
@@ -40,72 +39,90 @@ from followup.store.models import (
     TaperPlan,
     TaperStep,
 )
+from followup.store.queries import batch
+from followup.store.queries import plans as queries
 
 REPLY_MINUTES = (
     10  #: reference 9.5 [J]: a reply may go at any hour within 10 minutes of the person's own text
 )
 SAFETY_HOURS = 24  #: a safety reply is worth sending late rather than never
+PAUSE_NOTICES = ("auto_pause", "taper_held")  #: texts that say that a taper is on hold; no plan holds them
 _WENT = (RequestStatus.IN_PROGRESS, RequestStatus.COMPLETED)
 
 
 def apply(session: Session, care_plan: CarePlan, *, knowledge: Knowledge, now: datetime) -> int:
-    """Write what the patient's schedule holds from `now` on and take back what it no longer holds; return rows added.
+    """Write what the schedule holds from `now` on, take back what it no longer holds; return rows added.
 
     Safe to call again at any time: the natural key (care plan, version, action, occurrence) keeps every
     text single, and a text that already went is never planned a second time.
     """
-    consent = _consent(session, care_plan)
-    if consent is None:
-        return 0
-    patient = session.get_one(Patient, care_plan.patient_id)
-    taper = running_taper(session, care_plan)
-    rows = _planned_rows(session, care_plan)
-    terms = _terms(session, care_plan, patient, consent.channel, taper, rows, now)
-    schedule = lay_out(
-        knowledge.protocols[care_plan.protocol_name], terms, catalog=knowledge.catalog, now=now
-    )
-    return _reconcile(
-        session, care_plan, patient, consent, schedule, rows, _step_ids(session, taper), now=now
-    )
+    return apply_many(session, [care_plan], knowledge=knowledge, now=now)
 
 
-def running_taper(session: Session, care_plan: CarePlan) -> TaperPlan | None:
-    """Return the approved version of the taper; None for a draft, a held or an ended one."""
-    found = select(TaperPlan).where(
-        TaperPlan.care_plan_id == care_plan.id, TaperPlan.status == TaperStatus.APPROVED
-    )
-    return session.scalars(found).one_or_none()
+def apply_many(
+    session: Session, care_plans: Sequence[CarePlan], *, knowledge: Knowledge, now: datetime
+) -> int:
+    """Do `apply` for many plans with one read of each table and one insert; return rows added."""
+    book = _Book.read(session, [plan.id for plan in care_plans], [plan.patient_id for plan in care_plans])
+    wanted = [
+        (care_plan, consent, _schedule(care_plan, consent.channel, book, knowledge, now))
+        for care_plan in care_plans
+        if (consent := book.consents.get(care_plan.patient_id)) is not None
+    ]
+    fresh = [
+        (care_plan, consent, _unwritten(care_plan, consent, schedule, book, now))
+        for care_plan, consent, schedule in wanted
+    ]
+    session.flush()  # the partial unique key counts only rows that are not revoked
+    added = [
+        _row(text, care_plan, book.patients[care_plan.patient_id], consent, book.steps[care_plan.id], now)
+        for care_plan, consent, texts in fresh
+        for text in texts
+    ]
+    batch.insert_many(session, CommunicationRequest, added)
+    return len(added)
 
 
-def _consent(session: Session, care_plan: CarePlan) -> Consent | None:
-    found = select(Consent).where(
-        Consent.patient_id == care_plan.patient_id, Consent.status == ConsentStatus.ACTIVE
-    )
-    return min(session.scalars(found), key=lambda one: one.channel is not Channel.SMS, default=None)
+@dataclass(frozen=True)
+class _Book:
+    """What planning must know of some plans, by their ids."""
+
+    patients: Mapping[UUID, Patient]
+    consents: Mapping[UUID, Consent]  #: By patient: the channel that texts go by.
+    tapers: Mapping[UUID, TaperPlan]  #: By care plan: the approved version, where one runs.
+    steps: Mapping[UUID, list[TaperStep]]
+    rows: Mapping[UUID, list[CommunicationRequest]]
+
+    @classmethod
+    def read(cls, session: Session, plan_ids: Sequence[UUID], patient_ids: Sequence[UUID]) -> "_Book":
+        tapers = {one.care_plan_id: one for one in queries.running_tapers(session, plan_ids)}
+        plan_of = {one.id: one.care_plan_id for one in tapers.values()}
+        steps: dict[UUID, list[TaperStep]] = defaultdict(list)
+        for step in queries.steps_of_many(session, list(plan_of)):
+            steps[plan_of[step.taper_plan_id]].append(step)
+        rows: dict[UUID, list[CommunicationRequest]] = defaultdict(list)
+        for row in queries.planned_rows(session, plan_ids):
+            rows[cast(UUID, row.care_plan_id)].append(row)
+        # Where a person said yes on both channels, texts win: the later one in this order stays.
+        consents = sorted(
+            queries.active_consents(session, patient_ids), key=lambda one: one.channel is Channel.SMS
+        )
+        return cls(
+            {one.id: one for one in queries.patients_by_id(session, patient_ids)},
+            {one.patient_id: one for one in consents},
+            tapers,
+            steps,
+            rows,
+        )
 
 
-def _planned_rows(session: Session, care_plan: CarePlan) -> list[CommunicationRequest]:
-    found = select(CommunicationRequest).where(
-        CommunicationRequest.care_plan_id == care_plan.id,
-        CommunicationRequest.origin == RequestOrigin.PLANNED,
-        CommunicationRequest.status != RequestStatus.REVOKED,
-    )
-    return list(session.scalars(found))
-
-
-def _terms(
-    session: Session,
-    care_plan: CarePlan,
-    patient: Patient,
-    channel: Channel,
-    taper: TaperPlan | None,
-    rows: Sequence[CommunicationRequest],
-    now: datetime,
-) -> Terms:
-    steps = _steps(session, taper)
-    went = Counter(timing.local_date(row.due_at, patient.time_zone) for row in rows if row.status in _WENT)
-    told = any(row.message_key == "taper_start" and row.status in _WENT for row in rows)
-    return Terms(
+def _schedule(
+    care_plan: CarePlan, channel: Channel, book: _Book, knowledge: Knowledge, now: datetime
+) -> Schedule:
+    patient, taper = book.patients[care_plan.patient_id], book.tapers.get(care_plan.id)
+    rows = book.rows[care_plan.id]
+    went = [row for row in rows if row.status in _WENT]
+    terms = Terms(
         course=care_plan.course,
         discharge_on=care_plan.discharge_on,
         time_zone=patient.time_zone,
@@ -113,58 +130,54 @@ def _terms(
         channel=channel,
         support=care_plan.has(Fact.SUPPORT_ON),
         hide_numbers=care_plan.hide_numbers,
-        steps=tuple(LevelStep(step.starts_on, step.max_units) for step in steps),
+        steps=tuple(LevelStep(step.starts_on, step.max_units) for step in book.steps[care_plan.id]),
         taper_version=taper.version if taper else None,
-        announce_taper=taper is not None and not told,
-        occupied=went,
+        announce_taper=taper is not None and all(row.message_key != "taper_start" for row in went),
+        occupied=Counter(timing.local_date(row.due_at, patient.time_zone) for row in went),
+        done=frozenset(_key(row) for row in rows if row.status is not RequestStatus.ACTIVE),
     )
+    return lay_out(knowledge.protocols[care_plan.protocol_name], terms, catalog=knowledge.catalog, now=now)
 
 
-def _steps(session: Session, taper: TaperPlan | None) -> Sequence[TaperStep]:
-    if taper is None:
-        return ()
-    found = select(TaperStep).where(TaperStep.taper_plan_id == taper.id).order_by(TaperStep.sequence)
-    return session.scalars(found).all()
-
-
-def _step_ids(session: Session, taper: TaperPlan | None) -> list[UUID]:
-    return [step.id for step in _steps(session, taper)]
-
-
-def _reconcile(
-    session: Session,
-    care_plan: CarePlan,
-    patient: Patient,
-    consent: Consent,
-    schedule: Schedule,
-    rows: Sequence[CommunicationRequest],
-    step_ids: Sequence[UUID],
-    *,
-    now: datetime,
-) -> int:
-    wanted = {(text.action_id, text.occurrence): text for text in schedule.texts}
-    for row in rows:
-        text = wanted.get((row.action_id or "", row.occurrence))
-        if row.status is not RequestStatus.ACTIVE:
-            wanted.pop((row.action_id or "", row.occurrence), None)
-        elif text is not None and _same(row, text, consent):
-            del wanted[text.action_id, text.occurrence]
-        elif row.expires_at > now:
+def _unwritten(
+    care_plan: CarePlan, consent: Consent, schedule: Schedule, book: _Book, now: datetime
+) -> list[PlannedText]:
+    """Return the texts that no row holds yet, and revoke the rows that the schedule no longer holds."""
+    patient = book.patients[care_plan.patient_id]
+    wanted = {text.key: text for text in schedule.texts}
+    for row in book.rows[care_plan.id]:
+        text = wanted.get(_key(row))
+        if row.status is not RequestStatus.ACTIVE or _still_true(row, care_plan, book):
+            continue
+        if text is not None and _same(row, text, patient, consent):
+            del wanted[text.key]
+        elif text is not None or row.expires_at > now:
             row.status, row.ended_reason = RequestStatus.REVOKED, "replanned"
-    session.flush()  # the partial unique key counts only rows that are not revoked
-    added = [_row(text, care_plan, patient, consent, step_ids, now) for text in wanted.values()]
-    if added:
-        session.execute(insert(CommunicationRequest), added)
-    return len(added)
+    return list(wanted.values())
 
 
-def _same(row: CommunicationRequest, text: PlannedText, consent: Consent) -> bool:
+def _still_true(row: CommunicationRequest, care_plan: CarePlan, book: _Book) -> bool:
+    """Tell whether the row says that a taper is on hold, and none has been approved since."""
+    return row.action_id in PAUSE_NOTICES and care_plan.id not in book.tapers
+
+
+def _key(row: CommunicationRequest) -> tuple[str, str]:
+    return row.action_id or "", row.occurrence
+
+
+def running_taper(session: Session, care_plan: CarePlan) -> TaperPlan | None:
+    """Return the approved version of the taper; None for a draft, a held or an ended one."""
+    return next(iter(queries.running_tapers(session, [care_plan.id])), None)
+
+
+def _same(row: CommunicationRequest, text: PlannedText, patient: Patient, consent: Consent) -> bool:
     return (
         row.due_at == text.window.due_at
         and row.message_keys == list(text.message_keys)
         and row.requires == int(text.requires)
         and row.fields == dict(text.fields)
         and row.address == consent.address
+        and row.language is patient.language
     )
 
 
@@ -173,7 +186,7 @@ def _row(
     care_plan: CarePlan,
     patient: Patient,
     consent: Consent,
-    step_ids: Sequence[UUID],
+    steps: Sequence[TaperStep],
     now: datetime,
 ) -> dict[str, Any]:
     return {
@@ -200,7 +213,7 @@ def _row(
         "action_id": text.action_id,
         "occurrence": text.occurrence,
         "plan_version": care_plan.plan_version,
-        "taper_step_id": None if text.step_index is None else step_ids[text.step_index],
+        "taper_step_id": None if text.step_index is None else steps[text.step_index].id,
         "due_at": text.window.due_at,
         "expires_at": text.window.expires_at,
         "next_attempt_at": text.window.due_at,
@@ -272,7 +285,8 @@ def reply(
 
 def revoke_active(session: Session, care_plan: CarePlan, *, reason: str, taper_only: bool = False) -> int:
     """Take back what is planned and has not been claimed; return how many rows."""
-    rows = [row for row in _planned_rows(session, care_plan) if row.status is RequestStatus.ACTIVE]
+    planned = queries.planned_rows(session, [care_plan.id])
+    rows = [row for row in planned if row.status is RequestStatus.ACTIVE]
     doomed = [row for row in rows if row.taper_step_id is not None or not taper_only]
     for row in doomed:
         row.status, row.ended_reason = RequestStatus.REVOKED, reason

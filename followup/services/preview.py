@@ -12,8 +12,8 @@ from followup.clinical import timing
 from followup.core.errors import TaperRefused
 from followup.core.vocabulary import Channel, Course, Fact, Language
 from followup.messages.render import Rendered, render
+from followup.services import consent, invitations, taper_drafts
 from followup.services import enrolment as enrolments
-from followup.services import invitations, taper_drafts
 from followup.services.enrolment import Enrolment, Findings
 from followup.services.knowledge import Knowledge
 from followup.services.rendering import LETTERS, standing_fields
@@ -142,7 +142,7 @@ def _before_yes(page: _Page, now: datetime) -> Iterator[PreviewText]:
 
 
 def _after_yes(page: _Page) -> Iterator[PreviewText]:
-    for key in ("auto_optin", "edu_who_reads"):
+    for key in consent.welcome_keys(on_web=page.channel is Channel.EMAIL):
         said = _render(page, key, {}, first_of_day=False)
         yield PreviewText(None, "education", said.text, (), "", said.segments)
 

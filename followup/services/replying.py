@@ -1,4 +1,4 @@
-"""Send a patient words that staff wrote: only with a yes, only to an open address, only in the hours for texts."""
+"""Send a patient words that staff wrote: with a yes, to an open address, in the hours for texts."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,7 +104,9 @@ def _checked(text: str, *, may_name_drugs: bool) -> str:
     if not words:
         raise InvalidInput("Text: empty. Write what the patient should read.", field="text")
     if len(words) > LONGEST:
-        raise InvalidInput(f"Text: {len(words)} characters, at most {LONGEST}. Shorten it, or call.", field="text")
+        raise InvalidInput(
+            f"Text: {len(words)} characters, at most {LONGEST}. Shorten it, or call.", field="text"
+        )
     if not may_name_drugs and load_law().never["drug"].search(words):
         raise NamesADrug(field="text")
     return words

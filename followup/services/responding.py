@@ -36,7 +36,8 @@ def respond(hearing: Hearing, understood: Understood) -> CommunicationRequest | 
         return said or _to_plain_words(hearing, understood)
     specific = _to_answer(hearing, understood)
     following = checkin.go_on(hearing, understood.answer)
-    if following is None and said is None and specific is None and checkin.is_checkin(hearing):
+    is_silent = said is None and specific is None and following is None
+    if is_silent and understood.tier is Tier.NONE and checkin.is_done(hearing, understood.answer):
         return checkin.thank(hearing)
     return said or specific or following
 

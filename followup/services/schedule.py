@@ -1,4 +1,4 @@
-"""Lay a protocol on one patient's calendar: which text, on which local day, in which window, under which facts.
+"""Lay a protocol on one patient's calendar: which text, on which day, in which window, under which facts.
 
 Pure arithmetic over values (no session): the preview before enrolment and the rows after consent come from
 here, so that staff are shown exactly what the patient will get.
@@ -27,9 +27,8 @@ _EITHER = Fact.STILL_TAKING | Fact.STOPPED
 _WORLDS = (Fact.STILL_TAKING, Fact.STOPPED)  # a patient is in one of them; texts of the other take no room
 _TAPER_START = "taper_start"
 _NOON = time(13)
-_AFTER_SAFETY = (
-    4  # ranks of the protocol: 1 check-in, 2 taper, 3 safety education; the rest comes after this one
-)
+_TAPER = 2  # ranks of the protocol: 1 check-in, 2 taper, 3 safety education, 4 the rest
+_AFTER_SAFETY = 4  # the word that a taper was approved; the rest comes after it
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,10 @@ class Terms:
     steps: tuple[LevelStep, ...] = ()
     taper_version: int | None = None
     announce_taper: bool = False  #: The taper is approved and the patient has not been told yet.
-    occupied: Mapping[date, int] = field(
-        default_factory=dict
-    )  #: Scheduled texts that already went, by local day.
+    #: Scheduled texts that already went, by local day.
+    occupied: Mapping[date, int] = field(default_factory=dict)
+    #: (action, occurrence) of every text that went or ended unsent: none of them is planned again.
+    done: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class PlannedText:
     fields: Mapping[str, str] = field(default_factory=dict)
     step_index: int | None = None  #: Which step of the taper, for a step's own text.
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what tells this text from every other of its plan."""
+        return self.action_id, self.occurrence
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -93,8 +98,11 @@ def lay_out(plan: PlanDefinition, terms: Terms, *, catalog: Catalog, now: dateti
     A start after day 0 begins at today's day; safety texts whose day has passed come first, one an evening,
     and push the later ones on. The cap is kept for each world (still taking pills, or stopped) on its own.
     """
-    wanted = [*_dated(plan, terms, catalog, now), *_announcement(terms, catalog, now)]
-    return _capped(_safety_in_turn(wanted, terms, now), terms)
+    dated = [*_dated(plan, terms, catalog, now), *_announcement(terms, now)]
+    wanted = [text for text in dated if text.key not in terms.done]
+    placed, lost = _safety_in_turn(wanted, terms, now)
+    schedule = _capped(placed, terms)
+    return replace(schedule, left_out=(*schedule.left_out, *lost))
 
 
 def _dated(plan: PlanDefinition, terms: Terms, catalog: Catalog, now: datetime) -> Iterator[PlannedText]:
@@ -180,7 +188,7 @@ def _fields(keys: Sequence[str], terms: Terms, catalog: Catalog, step: int | Non
     return filled
 
 
-def _announcement(terms: Terms, catalog: Catalog, now: datetime) -> Iterator[PlannedText]:
+def _announcement(terms: Terms, now: datetime) -> Iterator[PlannedText]:
     """Yield the text that says a plan was made (event plan_approved), once for each day that it could go on.
 
     The cap keeps the first day with room, before the evening of the first step.
@@ -209,25 +217,26 @@ def _announcement(terms: Terms, catalog: Catalog, now: datetime) -> Iterator[Pla
         opens = timing.due(on, _NOON, _STEP_TEXT_HOURS, terms.time_zone).due_at
 
 
-def _safety_in_turn(texts: list[PlannedText], terms: Terms, now: datetime) -> list[PlannedText]:
-    """Return the texts with the safety education in a queue.
+def _safety_in_turn(
+    texts: list[PlannedText], terms: Terms, now: datetime
+) -> tuple[list[PlannedText], list[PlannedText]]:
+    """Return the texts with the safety education in a queue, and what of it finds no evening any more.
 
-    Missed ones first, one an evening, never beside a step.
+    Missed ones first, one an evening, never beside the text of a step: that one would take its minute.
     """
-    queue = deque(text for text in texts if _is_catch_up(text) and text.window.expires_at <= now)
-    if not queue:
-        return texts
-    evenings = {text.local_on for text in texts if text.rank == 2 and text.window.expires_at > now}
+    safety = [text for text in texts if _is_catch_up(text)]
+    queue = deque(text for text in safety if text.window.expires_at <= now)
+    taken = {text.local_on for text in texts if text.rank == _TAPER and text.window.expires_at > now}
     today = timing.local_date(now, terms.time_zone)
-    own = [text for text in texts if _is_catch_up(text) and text.window.expires_at > now]
-    moved: list[PlannedText] = []
+    placed = [text for text in texts if not _is_catch_up(text)]
     for day in range((terms.discharge_on + timedelta(days=_LAST_DAY) - today).days + 1):
         on = today + timedelta(days=day)
-        queue.extend(text for text in own if text.local_on == on)
+        queue.extend(text for text in safety if text.local_on == on and text.window.expires_at > now)
         window = timing.due(on, EVENING, _STEP_TEXT_HOURS, terms.time_zone)
-        if queue and on not in evenings and window.expires_at > now:
-            moved.append(replace(queue.popleft(), local_on=on, window=window))
-    return [text for text in texts if not _is_catch_up(text)] + moved
+        if queue and on not in taken and window.expires_at > now:
+            text = queue.popleft()
+            placed.append(text if text.local_on == on else replace(text, local_on=on, window=window))
+    return placed, list(queue)
 
 
 class _Room:
@@ -244,7 +253,7 @@ class _Room:
         for on, count in terms.occupied.items():
             for world in _WORLDS:
                 self._days[world, on] += count
-                self._weeks[world, self._week(on)] += count
+                self._weeks[world, self._week(on)] += count * (on > self._terms.discharge_on)
 
     def take(self, text: PlannedText) -> bool:
         """Take the text's place; False if there is none in a world where it could go."""
@@ -276,11 +285,10 @@ def _capped(texts: list[PlannedText], terms: Terms) -> Schedule:
     kept: dict[tuple[str, str], PlannedText] = {}
     left_out: dict[tuple[str, str], PlannedText] = {}
     for text in sorted(texts, key=lambda one: (one.rank, one.window.due_at)):
-        key = (text.action_id, text.occurrence)
-        if key in kept or not room.take(text):
-            left_out.setdefault(key, text)
+        if text.key in kept or not room.take(text):
+            left_out.setdefault(text.key, text)
         else:
-            kept[key] = text
+            kept[text.key] = text
     lost = [text for key, text in left_out.items() if key not in kept]
     return Schedule(tuple(sorted(kept.values(), key=_by_time)), tuple(sorted(lost, key=_by_time)))
 

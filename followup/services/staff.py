@@ -17,7 +17,9 @@ from followup.services import audit
 from followup.store.models import StaffUser
 from followup.store.queries import staff as staff_queries
 
-SHORTEST_PASSWORD = 12  #: NIST SP 800-63B 5.1.1.2 asks for 8 and more; ASVS 5.0 6.2.1 recommends 15, accepts 8.
+SHORTEST_PASSWORD = (
+    12  #: NIST SP 800-63B 5.1.1.2 asks for 8 and more; ASVS 5.0 6.2.1 recommends 15, accepts 8.
+)
 LONGEST_PASSWORD = 128  #: A bound on the work that one sign-in can cause.
 _FEWEST_DIFFERENT = 5
 
@@ -133,7 +135,12 @@ def change_password(session: Session, user: StaffUser, *, old: str, new: str, no
     user.password_hash = _hash(new, email=user.email)
     user.session_epoch += 1
     audit.record(
-        session, user.organization_id, "staff.change_password", now=now, staff_id=user.id, entity=user.public_id
+        session,
+        user.organization_id,
+        "staff.change_password",
+        now=now,
+        staff_id=user.id,
+        entity=user.public_id,
     )
 
 

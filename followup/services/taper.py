@@ -17,7 +17,6 @@ from followup.core import states
 from followup.core.errors import Conflict, Forbidden, TaperRefused
 from followup.core.vocabulary import (
     Audience,
-    CarePlanStatus,
     CatchUp,
     ConsentStatus,
     Fact,
@@ -88,6 +87,7 @@ def _check_again(session: Session, care_plan: CarePlan, plan: TaperPlan) -> None
         unit=plan.unit,
         days_taken=plan.days_taken or None,
         rx_max=prescription.max_units_per_day,
+        whole_start=prescription.max_units_per_day,
     )
 
 
@@ -188,13 +188,13 @@ def _tell(
 def resume(
     session: Session, care_plan: CarePlan, *, by: StaffUser, knowledge: Knowledge, now: datetime
 ) -> TaperPlan:
-    """Go on after a hold. If no step's day has passed, the same version runs on; else a re-dated draft is written.
+    """Go on after a hold: the same version if no step's day has passed, else a draft with new dates.
 
     The draft keeps every level that is left and its length, and waits for approval: any change is a new
     version.
     """
-    if by.role is not StaffRole.PRESCRIBER:
-        raise Forbidden("Only a prescriber can resume a taper plan.")
+    if by.role is not StaffRole.PRESCRIBER or by.organization_id != care_plan.organization_id:
+        raise Forbidden("Only a prescriber of this clinic can resume a taper plan.")
     plan = tapers.taper_in(session, care_plan.organization_id, care_plan.id, TaperStatus.ON_HOLD)
     if plan is None:
         raise Conflict("No taper plan is on hold.")
@@ -203,7 +203,7 @@ def resume(
     steps = tapers.steps_of(session, plan.id)
     held_on = timing.local_date(plan.held_at or now, patient.time_zone)
     waiting = [step for step in steps if step.starts_on > held_on]
-    if all(step.starts_on >= earliest for step in waiting) and care_plan.status is CarePlanStatus.ACTIVE:
+    if all(step.starts_on >= earliest for step in waiting):
         states.move(plan, TaperStatus.APPROVED, states.TAPER_MOVES)
         plan.held_at = plan.hold_reason = None
         care_plan.set_fact(Fact.TAPER_ACTIVE, true=True)
@@ -238,7 +238,7 @@ def _redated(
 
 
 def enforce_holds(sessions: Sessions, *, knowledge: Knowledge, now: datetime) -> int:
-    """Hold every taper whose next step text is due while an urgent or emergency alert is open; return how many.
+    """Hold every taper whose next step is due while an urgent or emergency alert is open; return how many.
 
     The claim refuses those texts in any case; this tells the patient and the staff.
     """

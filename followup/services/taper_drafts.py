@@ -13,7 +13,7 @@ from followup.clinical import taper as rules
 from followup.clinical import timing
 from followup.core import states
 from followup.core.errors import TaperRefused
-from followup.core.vocabulary import TaperStatus
+from followup.core.vocabulary import Course, TaperStatus
 from followup.services import audit
 from followup.services.knowledge import Knowledge
 from followup.store.models import CarePlan, MedicationRequest, Patient, TaperPlan, TaperStep
@@ -37,10 +37,12 @@ def draft(
     knowledge: Knowledge,
     now: datetime,
 ) -> TaperPlan:
-    """Write a new draft version, by the rule (reference 5.2) or from a clinician's own rows (pills a day, days).
+    """Write a new draft, by the rule (reference 5.2) or from a clinician's own rows (pills a day, days).
 
     TaperRefused says in words why no draft may be made or which bound it breaks.
     """
+    if care_plan.course is Course.PRN:
+        raise TaperRefused("Pills of this course are taken as needed: no step of a plan would be texted.")
     prescription = tapers.prescription_of(session, organization_id, care_plan.patient_id)
     if prescription is None:
         raise TaperRefused("There is no active prescription to step down from.")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from followup.clinical import timing
-from followup.clinical.keywords import Keyword
+from followup.clinical.keywords import Keyword, KeywordKind, read_keyword
 from followup.clinical.reply import Answer
 from followup.clinical.triage.assess import Assessment, Evidence, assess
 from followup.clinical.triage.rules import PatientFacts
@@ -16,6 +16,7 @@ from followup.core.vocabulary import Question, Tier, worst
 from followup.services import planning
 from followup.services import taper as tapers
 from followup.services.hearing import Hearing
+from followup.services.knowledge import Knowledge
 from followup.store.models import CarePlan, Patient, TaperPlan
 from followup.store.queries import inbound as queries
 from followup.store.queries import tapers as taper_queries
@@ -68,20 +69,20 @@ class Understood:
 
 
 def understand(hearing: Hearing, *, text: str | None = None, question: Question | None = None) -> Understood:
-    """Judge the text of the hearing, or another `text` for another `question`; never raises.
+    """Judge the text of the hearing, or another `text` for another `question`.
 
-    Where the rules fail, the text is urgent and a person reads it: never silence.
+    Where the rules fail on it, the text is urgent and a person reads it: never silence.
     """
     words = hearing.communication.body if text is None else text
     asked = question or hearing.question
+    facts = _facts(hearing)
     try:
-        assessed = assess(
-            words, question=asked, lexicon=hearing.knowledge.rules.lexicon, facts=_facts(hearing)
-        )
-        assessed = _added(hearing, assessed, asked)
-    except Exception:
-        log.exception("triage failed on communication %s", hearing.communication.id)
-        return Understood(_unread(words, asked), crashed=True)
+        assessed = assess(words, question=asked, lexicon=hearing.knowledge.rules.lexicon, facts=facts)
+    except Exception as failure:
+        # Only its kind is logged: a traceback could hold the patient's words.
+        log.error("triage failed on communication %s: %s", hearing.communication.id, type(failure).__name__)
+        return Understood(_unread(hearing.knowledge, words, asked), crashed=True)
+    assessed = _added(hearing, assessed, asked)
     if text is not None:
         return Understood(assessed)
     return _as_it_came(hearing, assessed)
@@ -119,11 +120,12 @@ def _as_it_came(hearing: Hearing, assessed: Assessment) -> Understood:
     return Understood(assessed, is_media=is_media, is_cut=is_cut)
 
 
-def _unread(words: str, question: Question | None) -> Assessment:
+def _unread(knowledge: Knowledge, words: str, question: Question | None) -> Assessment:
+    # A STOP acts even when nothing else can be read.
+    keyword = read_keyword(words, knowledge.rules.keywords)
+    kept = keyword if keyword.kind is KeywordKind.STOP else Keyword()
     evidence = (Evidence(0, len(words), words, "could_not_read"),)
-    return Assessment(
-        Tier.URGENT, ("unintelligible",), evidence, False, Answer(question, words=words), Keyword()
-    )
+    return Assessment(Tier.URGENT, ("unintelligible",), evidence, False, Answer(question, words=words), kept)
 
 
 def _shown(evidence: Evidence) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from followup.store.session import Sessions
 class WebResult:
     """What the answers came to: their worst tier, and the text of the catalogue that the page shows.
 
-    `crisis` is an emergency: the page shows where to call before anything else. `message_key` is None where no
-    danger was told. `lanes` are to be rung after the call.
+    `crisis` is an emergency: the page shows where to call before anything else. `message_key` is None without
+    danger. `lanes` are to be rung after the call.
     """
 
     tier: Tier

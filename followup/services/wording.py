@@ -9,6 +9,7 @@ from babel.dates import format_date, format_time, get_day_names
 from followup.clinical.timing import DAYS
 from followup.core.vocabulary import Language
 
+_LONGEST = 20  #: of a label that stands in texts, which are measured with that many
 _DAY = {Language.EN: "EEE, MMM d", Language.ES: "EEE d MMM"}
 
 
@@ -41,8 +42,10 @@ def hours_label(hours: Mapping[str, list[str]], language: Language) -> str:
     alike = [day for day in open_days if hours[day] == hours[open_days[0]]]
     first, last = (named[DAYS.index(day)].rstrip(".") for day in (alike[0], alike[-1]))
     days = first if first == last else f"{first}-{last}"
-    opens, closes = (_hour(time.fromisoformat(text)) for text in hours[open_days[0]])
-    return f"{days} {opens}-{closes}"
+    opens, closes = (time.fromisoformat(text) for text in hours[open_days[0]])
+    label = f"{days} {_hour(opens)}-{_hour(closes)}"
+    # The longest label of the 24-hour clock has 19 characters.
+    return label if len(label) <= _LONGEST else f"{days} {opens:%H:%M}-{closes:%H:%M}"
 
 
 def _hour(at: time) -> str:

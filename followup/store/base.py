@@ -85,7 +85,12 @@ class Base(DeclarativeBase):
         Decimal: Amount(),
         UUID: Uuid(),
         enum.Enum: Enum(
-            enum.Enum, native_enum=False, length=24, values_callable=_by_value, create_constraint=False
+            enum.Enum,
+            native_enum=False,
+            length=24,
+            values_callable=_by_value,
+            create_constraint=False,
+            validate_strings=True,
         ),
         dict[str, Any]: JSON(),
         list[str]: JSON(),

@@ -4,10 +4,9 @@ from followup.core.vocabulary import Lane
 from followup.services import escalation
 from followup.tasks.app import celery_app, runtime
 from followup.tasks.outbound import ring
-from followup.tasks.schedule import Queue
 
 
-@celery_app.task(name="followup.alerts.climb", queue=Queue.ALERTS)
+@celery_app.task(name="followup.alerts.climb")
 def climb() -> None:
     """Take the next step of every alert that is due for one; then ring for the pages."""
     house = runtime()

@@ -1,58 +1,70 @@
-"""The Celery application: JSON only, acknowledged late, a publish that fails fast, one Runtime a process."""
+"""The Celery application: JSON only, acknowledged late, a publish that fails fast, one Runtime a process.
+
+Nothing is asked of the environment on import: settings are read when a broker is first needed.
+"""
 
 import os
 import threading
 from typing import Any
 
 from celery import Celery
+from celery.beat import Scheduler
+from kombu import Connection
 
 from followup.runtime import Runtime, build_runtime
 from followup.settings import settings_from_environment
-from followup.tasks.schedule import Queue, beat_table
-
-#: Seconds that a web request may lose on a broker that is gone; the rows wait for a tick, or for `sweep`.
-_CONNECT_SECONDS = 0.3
-_SOCKET_SECONDS = 5.0
-
-celery_app = Celery("followup", set_as_current=False)
+from followup.tasks.schedule import ROUTES, Queue, beat_table
 
 
-def _configuration() -> dict[str, Any]:
-    """Return Celery's settings; read when Celery first needs them, so that an import needs no environment."""
-    settings = settings_from_environment()
-    return {
-        "broker_url": settings.redis_url,
-        "broker_connection_retry_on_startup": True,
-        "broker_transport_options": {
-            "visibility_timeout": 120,
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,
-            "socket_connect_timeout": _CONNECT_SECONDS,
-            "socket_timeout": _SOCKET_SECONDS,
-            "retry_on_timeout": False,
-            "max_retries": 0,
-        },
-        "task_serializer": "json",
-        "accept_content": ["json"],
-        "task_ignore_result": True,
-        "task_acks_late": True,
-        "task_reject_on_worker_lost": True,
-        "worker_prefetch_multiplier": 1,
-        "task_time_limit": 60,
-        "worker_soft_shutdown_timeout": 20,
-        "worker_hijack_root_logger": False,
-        "task_default_queue": Queue.UPKEEP.value,
-        "task_publish_retry": False,
-        "enable_utc": True,
-        "timezone": "UTC",
-        "beat_schedule": beat_table(settings.tick_seconds),
-        # In memory: the table is written in code, and a missed tick is made good by the next.
-        "beat_scheduler": "celery.beat:Scheduler",
-        "beat_max_loop_interval": 1,
-    }
+class Bell(Celery):
+    """A Celery application that finds its broker in our settings."""
+
+    def connection_for_read(self, url: str | None = None, **options: Any) -> Connection:
+        """Connect to consume."""
+        return super().connection_for_read(url or settings_from_environment().redis_url, **options)
+
+    def connection_for_write(self, url: str | None = None, **options: Any) -> Connection:
+        """Connect to publish."""
+        return super().connection_for_write(url or settings_from_environment().redis_url, **options)
 
 
-celery_app.add_defaults(_configuration)
+class TableScheduler(Scheduler):
+    """Beat's table in memory: it is written in code, and what one tick misses the next makes good."""
+
+    def setup_schedule(self) -> None:
+        """Take the table, at the pace that the settings name."""
+        table = beat_table(settings_from_environment().tick_seconds)
+        self.merge_inplace(table)  # type: ignore[arg-type]  # it makes entries of plain mappings itself
+
+
+celery_app = Bell("followup", set_as_current=False)
+celery_app.conf.update(
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": 120,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        # What a web request may lose on a broker that is gone: the rows wait for a tick, or for `sweep`.
+        "socket_connect_timeout": 0.3,
+        "socket_timeout": 5.0,
+        "max_retries": 0,
+    },
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_time_limit=60,
+    task_routes={name: {"queue": queue.value} for name, queue in ROUTES.items()},
+    task_default_queue=Queue.UPKEEP.value,
+    task_publish_retry=False,
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=20,
+    enable_utc=True,
+    timezone="UTC",
+    beat_scheduler="followup.tasks.app:TableScheduler",
+    beat_max_loop_interval=1,
+)
 
 _houses: dict[int, Runtime] = {}
 _building = threading.Lock()

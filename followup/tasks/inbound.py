@@ -4,10 +4,9 @@ from followup.core.vocabulary import Lane
 from followup.services import inbound
 from followup.tasks.app import celery_app, runtime
 from followup.tasks.outbound import ring
-from followup.tasks.schedule import Queue
 
 
-@celery_app.task(name="followup.inbound.sweep", queue=Queue.INBOUND)
+@celery_app.task(name="followup.inbound.sweep")
 def sweep() -> None:
     """Understand what the web stored and could not understand; then ring for the answers."""
     house = runtime()

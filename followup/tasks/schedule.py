@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from followup.core.vocabulary import Lane
+from followup.services import heartbeat
 
 
 class Queue(StrEnum):
@@ -16,8 +17,17 @@ class Queue(StrEnum):
     UPKEEP = "upkeep"
 
 
-#: Queues whose worker must prove that it lives: the tick that beat sends through each is written down.
-WATCHED = (Queue.STAT, Queue.OUTBOUND)
+#: The queue of each task; a drain's also depends on its lane.
+ROUTES = {
+    "followup.outbound.drain": Queue.OUTBOUND,
+    "followup.outbound.fold": Queue.OUTBOUND,
+    "followup.outbound.expire": Queue.UPKEEP,
+    "followup.inbound.sweep": Queue.INBOUND,
+    "followup.alerts.climb": Queue.ALERTS,
+    "followup.upkeep.chase": Queue.UPKEEP,
+    "followup.upkeep.holds": Queue.UPKEEP,
+    "followup.upkeep.tick": Queue.UPKEEP,
+}
 
 
 def queue_of(lane: Lane) -> Queue:
@@ -28,23 +38,26 @@ def queue_of(lane: Lane) -> Queue:
 def beat_table(tick_seconds: float) -> dict[str, dict[str, Any]]:
     """Return beat's table: entry name to Celery's schedule entry; the drains ring every `tick_seconds`."""
     table = {
-        f"drain-{lane.value}": _every(tick_seconds, "followup.outbound.drain", queue_of(lane), lane.value)
+        f"drain-{lane.value}": _every(
+            tick_seconds, "followup.outbound.drain", lane.value, queue=queue_of(lane)
+        )
         for lane in Lane
     }
     table |= {
-        f"tick-{queue.value}": _every(5, "followup.upkeep.tick", queue, queue.value) for queue in WATCHED
+        f"tick-{name}": _every(5, "followup.upkeep.tick", name, queue=Queue(name))
+        for name in heartbeat.WATCHED
     }
     return table | {
-        "fold": _every(2, "followup.outbound.fold", Queue.OUTBOUND),
-        "sweep": _every(5, "followup.inbound.sweep", Queue.INBOUND),
-        "climb": _every(5, "followup.alerts.climb", Queue.ALERTS),
-        "expire": _every(15, "followup.outbound.expire", Queue.UPKEEP),
-        "chase": _every(300, "followup.upkeep.chase", Queue.UPKEEP),
-        "holds": _every(60, "followup.upkeep.holds", Queue.UPKEEP),
+        "fold": _every(2, "followup.outbound.fold"),
+        "sweep": _every(5, "followup.inbound.sweep"),
+        "climb": _every(5, "followup.alerts.climb"),
+        "expire": _every(15, "followup.outbound.expire"),
+        "chase": _every(300, "followup.upkeep.chase"),
+        "holds": _every(60, "followup.upkeep.holds"),
     }
 
 
-def _every(seconds: float, task: str, queue: Queue, *arguments: str) -> dict[str, Any]:
-    # A bell that nobody heard in time is dropped: the next one says the same, and a pile of them helps nobody.
-    options = {"queue": queue.value, "expires": max(10.0, 2 * seconds)}
+def _every(seconds: float, task: str, *arguments: str, queue: Queue | None = None) -> dict[str, Any]:
+    # A bell that nobody heard in time is dropped: the next says the same, and a pile of them helps nobody.
+    options = {"queue": (queue or ROUTES[task]).value, "expires": max(10.0, 2 * seconds)}
     return {"task": task, "schedule": seconds, "args": arguments, "options": options}

@@ -2,24 +2,23 @@
 
 from followup.services import heartbeat, invitations, taper
 from followup.tasks.app import celery_app, runtime
-from followup.tasks.schedule import Queue
 
 
-@celery_app.task(name="followup.upkeep.chase", queue=Queue.UPKEEP)
+@celery_app.task(name="followup.upkeep.chase")
 def chase() -> None:
     """Ask staff about invitations that nobody answered."""
     house = runtime()
     invitations.chase(house.sessions, knowledge=house.knowledge, now=house.clock.now())
 
 
-@celery_app.task(name="followup.upkeep.holds", queue=Queue.UPKEEP)
+@celery_app.task(name="followup.upkeep.holds")
 def holds() -> None:
     """Hold the tapers that a new danger forbids."""
     house = runtime()
     taper.enforce_holds(house.sessions, knowledge=house.knowledge, now=house.clock.now())
 
 
-@celery_app.task(name="followup.upkeep.tick", queue=Queue.UPKEEP)
+@celery_app.task(name="followup.upkeep.tick")
 def tick(queue: str) -> None:
     """Write down that a bell rung by beat was heard in this queue."""
     house = runtime()

@@ -1,4 +1,4 @@
-"""A small clinic to write to: one nurse, one patient, one phone each, and short words for what came of a text."""
+"""A small clinic to write to: one nurse, one patient, and short words for what came of a text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -83,7 +83,9 @@ class Road:
                 CommunicationRequest.status != RequestStatus.REVOKED, *conditions
             )
             return list(
-                session.scalars(found.order_by(CommunicationRequest.created_at, CommunicationRequest.id))
+                session.scalars(
+                    found.order_by(CommunicationRequest.due_at, CommunicationRequest.channel.desc())
+                )
             )
 
     def answers(self, address: str | None = None) -> list[str]:

@@ -19,6 +19,7 @@ from followup.core.vocabulary import (
     Lane,
     Question,
     RequestOrigin,
+    SuppressionReason,
     Tier,
 )
 from followup.services import inbound
@@ -29,6 +30,7 @@ from followup.store.models import (
     Communication,
     QuestionnaireResponse,
     StaffUser,
+    Suppression,
 )
 from followup.store.session import make_engine, session_factory
 from tests import factories
@@ -190,7 +192,38 @@ def test_a_fault_anywhere_in_understanding_gives_the_text_to_a_person(
     assert road.heard()[0].handling == "could_not_read"
 
 
+def test_stop_acts_even_when_the_rules_crash(road: Road) -> None:
+    assert broken(road).text("STOP").handling == "opted_out_danger"
+    assert road.answers() == ["auto_optout_danger"]
+    assert Tier.URGENT in {alert.tier for alert in road.alerts()}
+
+
+def test_stop_blocks_the_phone_even_when_everything_else_fails(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("followup.services.keyword_acts.stop", lambda *_: 1 / 0)
+    assert road.text("please stop texting me").handling == "could_not_read"
+    with road.sessions() as session:
+        assert session.scalars(select(Suppression.value)).all() == [road.phone]
+    assert [alert.cannot_text for alert in road.alerts()] == [True]
+
+
+def test_no_word_of_a_patient_reaches_the_log(road: Road, caplog: pytest.LogCaptureFixture) -> None:
+    broken(road).text("my secret words")
+    assert caplog.records
+    assert "secret" not in caplog.text
+
+
 # --- whose it is ---
+
+
+def test_a_wrong_number_is_told_sorry_and_gets_nothing_more(road: Road) -> None:
+    assert road.text("you have the wrong number").tier is Tier.ROUTINE
+    assert road.answers() == ["auto_wrong_number"]
+    with road.sessions() as session:
+        blocks = session.execute(select(Suppression.value, Suppression.reason)).all()
+    assert [tuple(block) for block in blocks] == [(road.phone, SuppressionReason.WRONG_NUMBER)]
+    assert [alert.cannot_text for alert in road.alerts()] == [True]
 
 
 def test_an_unknown_number_gets_a_neutral_answer_once_a_day_and_a_person_looks(road: Road) -> None:

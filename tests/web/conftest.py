@@ -19,7 +19,7 @@ def settings(sqlite_url: str) -> Settings:
     return Settings(
         environment="test",
         database_url=sqlite_url,
-        redis_url="redis://127.0.0.1:1/0",  # nobody listens: every bell is lost, every count is kept in memory
+        redis_url="redis://127.0.0.1:1/0",  # nobody listens: bells are lost, counts are in memory
         secret_key="not-a-secret-but-long-enough-to-sign",
         public_url="http://127.0.0.1:8000",
         carrier="sandbox",

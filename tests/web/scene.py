@@ -45,6 +45,7 @@ from followup.store.models import (
     Patient,
     QuestionnaireResponse,
     SenderNumber,
+    ServiceState,
     StaffUser,
     TaperPlan,
     TaperStep,
@@ -81,6 +82,7 @@ def make_clinic(house: Runtime, name: str) -> Clinic:
     """Write a clinic with a clinician who is paged and a coordinator who is not."""
     word = name.split()[0].lower()
     with house.sessions.begin() as session:
+        session.merge(ServiceState(key="beat", at=NOW - timedelta(seconds=2)))
         organization = Organization(
             public_id=public_id("org"),
             name=name,
@@ -95,16 +97,30 @@ def make_clinic(house: Runtime, name: str) -> Clinic:
         session.add(organization)
         session.flush()
         digits = "2" if word == "front" else "3"
-        session.add(SenderNumber(organization_id=organization.id, e164=f"+1303555019{digits}", created_at=NOW))
+        session.add(
+            SenderNumber(organization_id=organization.id, e164=f"+1303555019{digits}", created_at=NOW)
+        )
         common = {"password": PASSWORD, "now": NOW - timedelta(days=90)}
         clinician, _ = staff.add(
-            session, organization.id, display_name="Dr. Priya Nair", email=f"priya@{word}.example",
-            phone=f"+1303555014{digits}", role=StaffRole.PRESCRIBER, receives_pages=True, **common,
-        )  # fmt: skip
+            session,
+            organization.id,
+            display_name="Dr. Priya Nair",
+            email=f"priya@{word}.example",
+            phone=f"+1303555014{digits}",
+            role=StaffRole.PRESCRIBER,
+            receives_pages=True,
+            **common,
+        )
         staff.add(
-            session, organization.id, display_name="Maya Chen, RN", email=f"maya@{word}.example",
-            phone=None, role=StaffRole.COORDINATOR, receives_pages=False, **common,
-        )  # fmt: skip
+            session,
+            organization.id,
+            display_name="Maya Chen, RN",
+            email=f"maya@{word}.example",
+            phone=None,
+            role=StaffRole.COORDINATOR,
+            receives_pages=False,
+            **common,
+        )
         return Clinic(house, organization.id, f"priya@{word}.example", f"maya@{word}.example", clinician.id)
 
 
@@ -122,41 +138,74 @@ def add_patient(
     began = NOW - timedelta(days=day)
     with clinic.session() as session:
         patient = Patient(
-            organization_id=clinic.id, public_id=public_id("pat"), given_name=given, family_name=family,
-            birth_on=date(1968, 3, 2), sex="female", language=Language.EN, time_zone="America/Los_Angeles",
+            organization_id=clinic.id,
+            public_id=public_id("pat"),
+            given_name=given,
+            family_name=family,
+            birth_on=date(1968, 3, 2),
+            sex="female",
+            language=Language.EN,
+            time_zone="America/Los_Angeles",
             created_at=began,
-        )  # fmt: skip
+        )
         session.add(patient)
         session.flush()
         session.add(
             ContactPoint(
-                organization_id=clinic.id, patient_id=patient.id, system=Channel.SMS, value=phone, verified_at=began,
+                organization_id=clinic.id,
+                patient_id=patient.id,
+                system=Channel.SMS,
+                value=phone,
+                verified_at=began,
                 created_at=began,
             )
-        )  # fmt: skip
+        )
         facts = Fact.CONSENTED if status is CarePlanStatus.ACTIVE else Fact.CONSENT_PENDING
         session.add(
             CarePlan(
-                organization_id=clinic.id, public_id=public_id("cpl"), patient_id=patient.id, protocol_name="default",
-                protocol_version=1, protocol_digest="d" * 64, status=status, course=Course.LONG,
-                procedure="Lumbar fusion", discharge_on=began.date(), ends_on=began.date() + timedelta(days=42),
-                facts=int(facts), created_at=began,
+                organization_id=clinic.id,
+                public_id=public_id("cpl"),
+                patient_id=patient.id,
+                protocol_name="default",
+                protocol_version=1,
+                protocol_digest="d" * 64,
+                status=status,
+                course=Course.LONG,
+                procedure="Lumbar fusion",
+                discharge_on=began.date(),
+                ends_on=began.date() + timedelta(days=42),
+                facts=int(facts),
+                created_at=began,
             )
-        )  # fmt: skip
+        )
         session.add(
             MedicationRequest(
-                organization_id=clinic.id, patient_id=patient.id, drug="oxycodone", strength_mg=Decimal(5),
-                max_units_per_day=Decimal(6), dispensed_units=Decimal(42), is_regular=True, created_at=began,
+                organization_id=clinic.id,
+                patient_id=patient.id,
+                drug="oxycodone",
+                strength_mg=Decimal(5),
+                max_units_per_day=Decimal(6),
+                dispensed_units=Decimal(42),
+                is_regular=True,
+                created_at=began,
             )
-        )  # fmt: skip
+        )
         if consent is not None:
             session.add(
                 Consent(
-                    organization_id=clinic.id, patient_id=patient.id, channel=Channel.SMS, address=phone,
-                    status=consent, language=Language.EN, wording_key="consent_invite", wording_version="1",
-                    open_until=began + timedelta(days=7), answered_at=began, created_at=began,
+                    organization_id=clinic.id,
+                    patient_id=patient.id,
+                    channel=Channel.SMS,
+                    address=phone,
+                    status=consent,
+                    language=Language.EN,
+                    wording_key="consent_invite",
+                    wording_version="1",
+                    open_until=began + timedelta(days=7),
+                    answered_at=began,
+                    created_at=began,
                 )
-            )  # fmt: skip
+            )
         return patient.public_id
 
 
@@ -178,15 +227,26 @@ def say(
     with clinic.session() as session:
         one = patient_of(session, patient)
         request = _request(clinic, one, at, origin, RequestStatus.COMPLETED)
+        request.staff_id = clinic.clinician_id if origin is RequestOrigin.STAFF else None
         session.add(request)
         session.flush()
         session.add(
             Communication(
-                organization_id=clinic.id, direction=Direction.OUT, status=status, channel=Channel.SMS,
-                request_id=request.id, patient_id=one.id, provider="sandbox", provider_sid=f"SM{new_id().hex}",
-                recipient="+15095550163", body=body, sent_at=at, created_at=at, **more,
+                organization_id=clinic.id,
+                direction=Direction.OUT,
+                status=status,
+                channel=Channel.SMS,
+                request_id=request.id,
+                patient_id=one.id,
+                provider="sandbox",
+                provider_sid=f"SM{new_id().hex}",
+                recipient="+15095550163",
+                body=body,
+                sent_at=at,
+                created_at=at,
+                **more,
             )
-        )  # fmt: skip
+        )
         return request.id
 
 
@@ -194,29 +254,57 @@ def _request(
     clinic: Clinic, patient: Patient, at: datetime, origin: RequestOrigin, status: RequestStatus, **more: Any
 ) -> CommunicationRequest:
     return CommunicationRequest(
-        organization_id=clinic.id, status=status, audience=Audience.PATIENT, origin=origin, lane=Lane.ROUTINE,
-        priority=Priority.ROUTINE, patient_id=patient.id, channel=Channel.SMS, address="+15095550163",
-        language=Language.EN, message_key="ask_pain", message_keys=["ask_pain"], fields={}, due_at=at,
-        expires_at=at + timedelta(hours=8), next_attempt_at=at, created_at=at, **more,
-    )  # fmt: skip
+        organization_id=clinic.id,
+        status=status,
+        audience=Audience.PATIENT,
+        origin=origin,
+        lane=Lane.ROUTINE,
+        priority=Priority.ROUTINE,
+        patient_id=patient.id,
+        channel=Channel.SMS,
+        address="+15095550163",
+        language=Language.EN,
+        message_key="ask_pain",
+        message_keys=["ask_pain"],
+        fields={},
+        due_at=at,
+        expires_at=at + timedelta(hours=8),
+        next_attempt_at=at,
+        created_at=at,
+        **more,
+    )
 
 
-def plan_text(clinic: Clinic, patient: str, at: datetime, status: RequestStatus = RequestStatus.ACTIVE) -> None:
+def plan_text(
+    clinic: Clinic, patient: str, at: datetime, status: RequestStatus = RequestStatus.ACTIVE
+) -> None:
     """Write one text that is still to go, is held, or whose time passed."""
     with clinic.session() as session:
         session.add(_request(clinic, patient_of(session, patient), at, RequestOrigin.PLANNED, status))
 
 
-def hear(clinic: Clinic, patient: str, body: str, *, at: datetime, answers: UUID | None = None, **more: Any) -> UUID:
+def hear(
+    clinic: Clinic, patient: str, body: str, *, at: datetime, answers: UUID | None = None, **more: Any
+) -> UUID:
     """Write one text that came in and was understood."""
     with clinic.session() as session:
         one = patient_of(session, patient)
         said = Communication(
-            organization_id=clinic.id, direction=Direction.IN, status=CommunicationStatus.COMPLETED,
-            channel=Channel.SMS, patient_id=one.id, provider="sandbox", provider_sid=f"IN{new_id().hex}",
-            sender="+15095550163", body=body, received_at=at, processed_at=at, created_at=at,
-            answers_request_id=answers, **more,
-        )  # fmt: skip
+            organization_id=clinic.id,
+            direction=Direction.IN,
+            status=CommunicationStatus.COMPLETED,
+            channel=Channel.SMS,
+            patient_id=one.id,
+            provider="sandbox",
+            provider_sid=f"IN{new_id().hex}",
+            sender="+15095550163",
+            body=body,
+            received_at=at,
+            processed_at=at,
+            created_at=at,
+            answers_request_id=answers,
+            **more,
+        )
         session.add(said)
         session.flush()
         return said.id
@@ -226,17 +314,26 @@ def answer(
     clinic: Clinic, patient: str, question: Question, number: int, *, at: datetime, asked: UUID | None = None
 ) -> None:
     """Write one answer with the text that held it."""
-    heard = hear(clinic, patient, str(number), at=at, answers=asked or new_id(), tier=Tier.NONE, flags=["numeric"])
+    heard = hear(
+        clinic, patient, str(number), at=at, answers=asked or new_id(), tier=Tier.NONE, flags=["numeric"]
+    )
     with clinic.session() as session:
         one = patient_of(session, patient)
         plan = session.query(CarePlan).filter_by(patient_id=one.id).one()
         session.add(
             QuestionnaireResponse(
-                organization_id=clinic.id, patient_id=one.id, care_plan_id=plan.id, communication_id=heard,
-                channel=Channel.SMS, question=question, number=Decimal(number), authored_at=at,
-                local_on=(at - timedelta(hours=8)).date(), created_at=at,
+                organization_id=clinic.id,
+                patient_id=one.id,
+                care_plan_id=plan.id,
+                communication_id=heard,
+                channel=Channel.SMS,
+                question=question,
+                number=Decimal(number),
+                authored_at=at,
+                local_on=(at - timedelta(hours=8)).date(),
+                created_at=at,
             )
-        )  # fmt: skip
+        )
 
 
 def add_taper(clinic: Clinic, patient: str, levels: list[int], *, starts_on: date) -> None:
@@ -244,19 +341,33 @@ def add_taper(clinic: Clinic, patient: str, levels: list[int], *, starts_on: dat
     with clinic.session() as session:
         plan = session.query(CarePlan).filter_by(patient_id=patient_of(session, patient).id).one()
         taper = TaperPlan(
-            organization_id=clinic.id, care_plan_id=plan.id, version=3, status=TaperStatus.APPROVED,
-            starts_on=starts_on, start_units=Decimal(6), unit=Decimal(1), days_taken=10, warnings=[], digest="e" * 64,
-            rule_text="", created_at=NOW,
-        )  # fmt: skip
+            organization_id=clinic.id,
+            care_plan_id=plan.id,
+            version=3,
+            status=TaperStatus.APPROVED,
+            starts_on=starts_on,
+            start_units=Decimal(6),
+            unit=Decimal(1),
+            days_taken=10,
+            warnings=[],
+            digest="e" * 64,
+            rule_text="",
+            created_at=NOW,
+        )
         session.add(taper)
         session.flush()
         for index, level in enumerate(levels):
             session.add(
                 TaperStep(
-                    organization_id=clinic.id, taper_plan_id=taper.id, sequence=index + 1, days=2,
-                    starts_on=starts_on + timedelta(days=2 * index), max_units=Decimal(level), created_at=NOW,
+                    organization_id=clinic.id,
+                    taper_plan_id=taper.id,
+                    sequence=index + 1,
+                    days=2,
+                    starts_on=starts_on + timedelta(days=2 * index),
+                    max_units=Decimal(level),
+                    created_at=NOW,
                 )
-            )  # fmt: skip
+            )
 
 
 def raise_alert(
@@ -273,15 +384,26 @@ def raise_alert(
     house = clinic.house
     assert patient is not None
     said = hear(
-        clinic, patient, body, at=at, tier=tier, flags=list(flags),
+        clinic,
+        patient,
+        body,
+        at=at,
+        tier=tier,
+        flags=list(flags),
         evidence=(SPANS if body == DANGER else []) if evidence is None else evidence,
-    )  # fmt: skip
+    )
     with clinic.session() as session:
         alert = alerts.trigger(
-            session, clinic.organization(session), kind=AlertKind.REPLY, tier=tier,
-            patient=patient_of(session, patient), communication=session.get_one(Communication, said), flags=flags,
-            knowledge=house.knowledge, now=at,
-        )  # fmt: skip
+            session,
+            clinic.organization(session),
+            kind=AlertKind.REPLY,
+            tier=tier,
+            patient=patient_of(session, patient),
+            communication=session.get_one(Communication, said),
+            flags=flags,
+            knowledge=house.knowledge,
+            now=at,
+        )
         return alert.public_id
 
 
@@ -297,10 +419,13 @@ def page_link(clinic: Clinic, alert: str, *, to: UUID | None = None, days: int =
             AccessLink(
                 organization_id=clinic.id,
                 token_digest=signed_digest(token, clinic.house.settings.secret_key.get_secret_value()),
-                purpose=LinkPurpose.ALERT, alert_id=row.id, request_id=page.id, expires_at=NOW + timedelta(days=days),
+                purpose=LinkPurpose.ALERT,
+                alert_id=row.id,
+                request_id=page.id,
+                expires_at=NOW + timedelta(days=days),
                 created_at=NOW,
             )
-        )  # fmt: skip
+        )
     return f"/a/{token}"
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,17 @@ from followup.core.vocabulary import (
     RequestStatus,
     Tier,
 )
-from tests.web.scene import NOW, PASSWORD, add_patient, add_taper, answer, page_link, plan_text, raise_alert, say
+from tests.web.scene import (
+    NOW,
+    PASSWORD,
+    add_patient,
+    add_taper,
+    answer,
+    page_link,
+    plan_text,
+    raise_alert,
+    say,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -58,48 +68,78 @@ def story(clinic):
     for day, (pain, pills) in enumerate([(8, 6), (7, 6), (7, 5), (6, 6), (6, 5), (6, 6), (5, 5)], start=1):
         at = NOW - timedelta(days=9 - day)
         asked = say(
-            clinic, rosalind, "How is your pain right now? Reply with a number from 0 to 10.", at=at,
-            asks=Question.PAIN, delivery=Delivery.DELIVERED,
-        )  # fmt: skip
+            clinic,
+            rosalind,
+            "How is your pain right now? Reply with a number from 0 to 10.",
+            at=at,
+            asks=Question.PAIN,
+            delivery=Delivery.DELIVERED,
+        )
         answer(clinic, rosalind, Question.PAIN, pain, at=at + timedelta(minutes=7), asked=asked)
         answer(clinic, rosalind, Question.PILLS, pills, at=at + timedelta(minutes=9), asked=asked)
         answer(clinic, rosalind, Question.WITHDRAWAL, day % 3, at=at + timedelta(minutes=11), asked=asked)
     hour = NOW - timedelta(hours=3)
     say(clinic, rosalind, "Keep your pills locked up.", at=hour, status=CommunicationStatus.UNKNOWN)
     say(
-        clinic, rosalind, "Keep them in the bottle they came in.", at=hour + timedelta(minutes=5),
-        delivery=Delivery.UNDELIVERED, error_code="30006",
-    )  # fmt: skip
+        clinic,
+        rosalind,
+        "Keep them in the bottle they came in.",
+        at=hour + timedelta(minutes=5),
+        delivery=Delivery.UNDELIVERED,
+        error_code="30006",
+    )
     say(
-        clinic, rosalind, "Your clinic called. All is well.", at=hour + timedelta(minutes=9),
-        origin=RequestOrigin.STAFF, delivery=Delivery.SENT,
-    )  # fmt: skip
+        clinic,
+        rosalind,
+        "Your clinic called. All is well.",
+        at=hour + timedelta(minutes=9),
+        origin=RequestOrigin.STAFF,
+        delivery=Delivery.SENT,
+    )
     plan_text(clinic, rosalind, NOW + timedelta(hours=5))
     plan_text(clinic, rosalind, NOW + timedelta(days=1), RequestStatus.ON_HOLD)
     plan_text(clinic, rosalind, NOW - timedelta(days=1), RequestStatus.EXPIRED)
     first = raise_alert(clinic, rosalind)
     halvard = add_patient(clinic, "Halvard", "Nyström", phone="+15095550164", day=5)
     raise_alert(
-        clinic, halvard, "101.8 this morning and the cut is leaking yellow, also pain is a 6", tier=Tier.URGENT,
-        flags=("infection",), evidence=[{"start": 0, "end": 5}, {"start": 32, "end": 46}], at=NOW - timedelta(minutes=26),
-    )  # fmt: skip
+        clinic,
+        halvard,
+        "101.8 this morning and the cut is leaking yellow, also pain is a 6",
+        tier=Tier.URGENT,
+        flags=("infection",),
+        evidence=[{"start": 0, "end": 5}, {"start": 34, "end": 48}],
+        at=NOW - timedelta(minutes=26),
+    )
     lucinda = add_patient(clinic, "Lucinda", "Marsh", phone="+15095550165", day=20)
     raise_alert(
-        clinic, lucinda, "can you send a refill to the pharmacy on Pine", tier=Tier.ROUTINE, flags=("refill_request",),
-        evidence=[{"start": 15, "end": 21}], at=NOW - timedelta(hours=2),
-    )  # fmt: skip
+        clinic,
+        lucinda,
+        "can you send a refill to the pharmacy on Pine",
+        tier=Tier.ROUTINE,
+        flags=("refill_request",),
+        evidence=[{"start": 15, "end": 21}],
+        at=NOW - timedelta(hours=2),
+    )
     cosmo = add_patient(
-        clinic, "Cosmo", "Delacroix", phone="+15095550166", day=1, status=CarePlanStatus.DRAFT,
+        clinic,
+        "Cosmo",
+        "Delacroix",
+        phone="+15095550166",
+        day=1,
+        status=CarePlanStatus.DRAFT,
         consent=ConsentStatus.PROPOSED,
-    )  # fmt: skip
+    )
     return {"alert": first, "patient": rosalind, "draft": cosmo, "page": page_link(clinic, first)}
 
 
 def faults(page: Page, axe_source: str) -> list[str]:
     page.evaluate(axe_source)
     found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+    assert found["passes"], "axe looked at nothing"
     return [
-        f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found["violations"] for node in one["nodes"]
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
     ]
 
 
@@ -109,8 +149,12 @@ def overflow(page: Page) -> int:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_staff_page_shuts_anybody_out(server, chromium, axe_source, clinic, story, width, scheme, tmp_path):
-    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, base_url=server)
+def test_no_staff_page_shuts_anybody_out(
+    server, chromium, axe_source, clinic, story, width, scheme, tmp_path
+):
+    context = chromium.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, base_url=server
+    )
     page = context.new_page()
     broken: list[str] = []
     page.on("console", lambda message: broken.append(message.text) if message.type == "error" else None)
@@ -184,5 +228,4 @@ def test_the_staff_pages_work_without_javascript(server, chromium, clinic, story
     page.fill("#say", "Call us at noon.")
     page.click("text=Send text")
     assert "On its way." in page.inner_text("main") or "Planned for" in page.inner_text("main")
-    assert date.fromisoformat("2026-11-24") == NOW.date()
     context.close()

@@ -45,7 +45,12 @@ class Page:
     @property
     def oncall(self) -> str:
         """Return the number that a person answers after hours; the office's where there is no other."""
-        return self.clinic.oncall_phone or self.clinic.phone
+        return spoken_number(self.clinic.oncall_phone or self.clinic.phone)
+
+    @property
+    def phone(self) -> str:
+        """Return the office's number as people say it."""
+        return spoken_number(self.clinic.phone)
 
     def say(self, key: str, **fields: str) -> str:
         """Return a text of the catalogue in the page's language, with the clinic's own fields filled."""
@@ -61,8 +66,8 @@ class Page:
         hours = self.clinic.hours_text
         return {
             "org": self.clinic.name,
-            "phone": spoken_number(self.clinic.phone),
-            "oncall": spoken_number(self.oncall),
+            "phone": self.phone,
+            "oncall": self.oncall,
             "hours": str(hours.get(self.language.value) or hours.get(Language.EN.value, "")),
         }
 

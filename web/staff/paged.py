@@ -87,7 +87,7 @@ def _who(row: worklist.Waiting) -> str:
     day = ""
     if row.discharge_on is not None and row.time_zone is not None:
         day = f"day {days.day_of(row.discharge_on, now, row.time_zone)} after going home"
-    return ", ".join(filter(None, (row.name, age, day)))
+    return ", ".join(filter(None, (row.name, row.sex, age, day)))
 
 
 @bp.post("/<token>")

@@ -12,7 +12,15 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from followup.core.errors import ConsentMissing, FollowupError, InvalidInput
-from followup.core.vocabulary import AlertEventKind, AlertStatus, CarePlanStatus, Channel, ConsentStatus, Lane, Tier
+from followup.core.vocabulary import (
+    AlertEventKind,
+    AlertStatus,
+    CarePlanStatus,
+    Channel,
+    ConsentStatus,
+    Lane,
+    Tier,
+)
 from followup.messages.segments import segments, to_gsm
 from followup.services import audit, consent, replying
 from followup.services.replying import NamesADrug
@@ -239,4 +247,3 @@ def stop_texts(public_id: str) -> ResponseReturnValue:
     ring(Lane.STAT)
     flash("Texts are stopped. A task to call the patient is in the worklist.", "ok")
     return redirect(f"/patients/{public_id}", code=303)
-

@@ -13,7 +13,8 @@ from werkzeug.datastructures import MultiDict
 from followup.core.errors import Conflict, TaperRefused
 from followup.core.vocabulary import StaffRole, TaperStatus
 from followup.services import audit, taper, taper_drafts, taper_sheet
-from followup.store.queries import plans, staff, tapers
+from followup.store.queries import desk as desk_queries
+from followup.store.queries import staff, tapers
 from web.access import current_staff, needs
 from web.forms import FormReader
 from web.house import current_house
@@ -32,7 +33,7 @@ def desk() -> ResponseReturnValue:
     """List the plans of the clinic, those that wait for a prescriber first."""
     house, me = current_house(), current_staff()
     with house.session() as session:
-        rows = plans.desk(session, me.organization_id)
+        rows = desk_queries.waiting(session, me.organization_id)
         audit.record(
             session, me.organization_id, "plans.list", now=house.clock.now(), staff_id=me.id, count=len(rows)
         )
@@ -57,8 +58,8 @@ def _page(public_id: str, form: FormReader, status: int = 200) -> ResponseReturn
 
 def _read(session: Session, public_id: str) -> dict[str, Any]:
     me, house = current_staff(), current_house()
-    care_plan = plans.care_plan(session, me.organization_id, public_id)
-    patient = plans.subject(session, me.organization_id, care_plan.patient_id)
+    care_plan = desk_queries.care_plan(session, me.organization_id, public_id)
+    patient = desk_queries.subject(session, me.organization_id, care_plan.patient_id)
     prescription = tapers.prescription_of(session, me.organization_id, care_plan.patient_id)
     versions = tapers.tapers_of(session, me.organization_id, care_plan.id)
     plan = next((one for one in versions if one.status in _SHOWN), None)
@@ -74,8 +75,10 @@ def _read(session: Session, public_id: str) -> dict[str, Any]:
         "running": next((one for one in versions if one.status in _SHOWN[1:]), None),
         "sheet": sheet,
         "chart": stairs(plan.start_units, sheet.levels, plan.starts_on) if plan and sheet else "",
-        "drafted_by": plans.staff_name(session, me.organization_id, plan.drafted_by) if plan else None,
-        "approved_by": plans.staff_name(session, me.organization_id, plan.approved_by) if plan else None,
+        "drafted_by": desk_queries.staff_name(session, me.organization_id, plan.drafted_by) if plan else None,
+        "approved_by": desk_queries.staff_name(session, me.organization_id, plan.approved_by)
+        if plan
+        else None,
         "screen": house.knowledge.rules.issues.screen,
         "may_approve": person.role is StaffRole.PRESCRIBER,
     }
@@ -160,7 +163,7 @@ def _drafted(public_id: str, form: FormReader, **terms: Any) -> ResponseReturnVa
             taper_drafts.draft(
                 session,
                 me.organization_id,
-                plans.care_plan(session, me.organization_id, public_id),
+                desk_queries.care_plan(session, me.organization_id, public_id),
                 by=me.id,
                 knowledge=house.knowledge,
                 now=house.clock.now(),
@@ -185,7 +188,7 @@ def approve(public_id: str) -> ResponseReturnValue:
         return _page(public_id, form, 422)
     try:
         with house.session() as session:
-            care_plan = plans.care_plan(session, me.organization_id, public_id)
+            care_plan = desk_queries.care_plan(session, me.organization_id, public_id)
             drafted = tapers.taper_in(session, me.organization_id, care_plan.id, TaperStatus.DRAFT)
             if drafted is None:
                 raise Conflict("This plan has changed since you opened it. Look at the newest version.")
@@ -211,7 +214,7 @@ def hold(public_id: str) -> ResponseReturnValue:
 
     def act(session: Session) -> str:
         house, me = current_house(), current_staff()
-        care_plan = plans.care_plan(session, me.organization_id, public_id)
+        care_plan = desk_queries.care_plan(session, me.organization_id, public_id)
         held = taper.hold(
             session, care_plan, reason="staff", knowledge=house.knowledge, now=house.clock.now(), by=me.id
         )
@@ -231,7 +234,7 @@ def resume(public_id: str) -> ResponseReturnValue:
         house, me = current_house(), current_staff()
         plan = taper.resume(
             session,
-            plans.care_plan(session, me.organization_id, public_id),
+            desk_queries.care_plan(session, me.organization_id, public_id),
             by=staff.user(session, me.organization_id, me.id),
             knowledge=house.knowledge,
             now=house.clock.now(),

@@ -88,7 +88,11 @@ def understand(house: Runtime, received: inbound.Received) -> inbound.Processed 
         return None
     try:
         processed = inbound.process(
-            house.sessions, received.communication_id, knowledge=house.knowledge, now=house.clock.now()
+            house.sessions,
+            received.communication_id,
+            knowledge=house.knowledge,
+            now=house.clock.now(),
+            carrier_confirms_keywords=house.settings.twilio_handles_keywords,
         )
     except Exception as failure:
         # Whatever it was: the text is stored, the carrier gets its 200, the sweep tries again. A traceback

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from followup.core.vocabulary import CarePlanStatus, Channel, ConsentStatus, RequestOrigin, RequestStatus
-from followup.store.models import CarePlan, CommunicationRequest, Consent, ContactPoint, Suppression
+from followup.store.models import Alert, CarePlan, CommunicationRequest, Consent, ContactPoint, Suppression
 
 _OVER = (CarePlanStatus.COMPLETED, CarePlanStatus.REVOKED)
 
@@ -60,7 +60,7 @@ def open_invitation(
 def latest_yes(
     session: Session, organization_id: UUID, patient_id: UUID, channel: Channel, address: str
 ) -> Consent | None:
-    """Return the newest consent that the person once gave from this address, whether or not it still holds."""
+    """Return the newest consent that the person once gave from this address, even if it no longer holds."""
     found = select(Consent).where(
         Consent.organization_id == organization_id,
         Consent.patient_id == patient_id,
@@ -99,14 +99,18 @@ def unsent_invitations(
 
 
 def unanswered_invitations(
-    session: Session, *, reminder_key: str, reminded_before: datetime
+    session: Session, *, reminder_key: str, reminded_before: datetime, task: str
 ) -> Sequence[Consent]:
-    """Return, across clinics (for the chase), the invitations whose reminder fell due before an instant."""
+    """Return, across clinics (for the chase), the invitations whose reminder fell due before an instant.
+
+    Without those about which staff were already asked: a task that somebody closed stays closed.
+    """
     reminded = (
         (CommunicationRequest.patient_id == Consent.patient_id)
         & (CommunicationRequest.message_key == reminder_key)
         & (CommunicationRequest.channel == Consent.channel)
         & (CommunicationRequest.due_at <= reminded_before)
     )
+    asked = exists().where(Alert.patient_id == Consent.patient_id, Alert.task == task)
     found = select(Consent).join(CommunicationRequest, reminded)
-    return session.scalars(found.where(Consent.status == ConsentStatus.PROPOSED)).all()
+    return session.scalars(found.where(Consent.status == ConsentStatus.PROPOSED, ~asked)).all()

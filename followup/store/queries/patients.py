@@ -145,9 +145,14 @@ class Level:
 
 
 def listed(
-    session: Session, organization_id: UUID, *, text: str = "", after: str | None = None, size: int = PAGE_SIZE
+    session: Session,
+    organization_id: UUID,
+    *,
+    text: str = "",
+    after: str | None = None,
+    size: int = PAGE_SIZE,
 ) -> Page:
-    """Return a page of a clinic's patients by family name; `text` finds in names and ends of phone numbers."""
+    """Return a page of a clinic's patients by family name; `text` finds names and ends of numbers."""
     query = _lines(organization_id)
     for word in text.split():
         query = query.where(_matches(organization_id, word))

@@ -1,4 +1,4 @@
-"""Find members of staff. Sign-in alone looks across clinics: an e-mail address belongs to one member of one clinic."""
+"""Find members of staff. Sign-in alone looks across clinics: an address belongs to one member."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -60,7 +60,7 @@ def issues_of(session: Session, organization_id: UUID, patient_id: UUID) -> Sequ
 
 
 def plans_to_hold(session: Session, *, now: datetime) -> Sequence[CarePlan]:
-    """Return, across clinics, the plans whose next step text is due while an urgent or emergency alert is open."""
+    """Return, across clinics, the plans whose next step is due to be texted while danger is open."""
     danger = exists().where(
         Alert.patient_id == CommunicationRequest.patient_id,
         Alert.status != AlertStatus.RESOLVED,

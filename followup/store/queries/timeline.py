@@ -1,4 +1,4 @@
-"""One patient's story in order: what was said either way, what became of it, what was raised, what comes next."""
+"""One patient's story in order: what was said, what became of it, what was raised, what comes next."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -103,7 +103,12 @@ class Paged:
 
 
 def said(
-    session: Session, organization_id: UUID, patient_id: UUID, *, before: datetime | None = None, size: int = LONGEST
+    session: Session,
+    organization_id: UUID,
+    patient_id: UUID,
+    *,
+    before: datetime | None = None,
+    size: int = LONGEST,
 ) -> tuple[Said, ...]:
     """Return a patient's bubbles, oldest first: the newest `size`, or the `size` before an instant."""
     at = _at()
@@ -131,7 +136,10 @@ def said(
         .outerjoin(CommunicationRequest, CommunicationRequest.id == Communication.request_id)
         .outerjoin(
             StaffUser,
-            and_(StaffUser.id == CommunicationRequest.staff_id, CommunicationRequest.origin == RequestOrigin.STAFF),
+            and_(
+                StaffUser.id == CommunicationRequest.staff_id,
+                CommunicationRequest.origin == RequestOrigin.STAFF,
+            ),
         )
         .where(
             Communication.organization_id == organization_id,

@@ -32,7 +32,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Waiting:
-    """One open alert as a row of the worklist. A row without a patient has a sender, or is a task of the clinic."""
+    """An alert as a row of the worklist; one without a patient has a sender, or is the clinic's task."""
 
     id: UUID
     public_id: str
@@ -53,6 +53,7 @@ class Waiting:
     given_name: str | None
     family_name: str | None
     birth_on: date | None
+    sex: str | None
     language: Language | None
     time_zone: str | None
     discharge_on: date | None
@@ -78,8 +79,10 @@ class Moment:
     is_answer: bool
 
 
-def open_rows(session: Session, organization_id: UUID, *, owner_id: UUID | None = None) -> tuple[Waiting, ...]:
-    """Return a clinic's open alerts, worst first, then the oldest; with `owner_id` only those a person has."""
+def open_rows(
+    session: Session, organization_id: UUID, *, owner_id: UUID | None = None
+) -> tuple[Waiting, ...]:
+    """Return a clinic's open alerts, worst first, then the oldest; with `owner_id` only theirs."""
     query = _rows(organization_id).where(Alert.status != AlertStatus.RESOLVED)
     if owner_id is not None:
         query = query.where(Alert.acknowledged_by == owner_id)
@@ -124,6 +127,7 @@ def _rows(organization_id: UUID) -> Any:
             Patient.given_name,
             Patient.family_name,
             Patient.birth_on,
+            Patient.sex,
             Patient.language,
             Patient.time_zone,
             CarePlan.discharge_on,
@@ -167,7 +171,10 @@ def words_of(
 
 
 def _worst_then_newest(line: Words) -> tuple[int, float]:
-    return (-(line.tier.rank if line.tier else 0), -(line.received_at.timestamp() if line.received_at else 0.0))
+    return (
+        -(line.tier.rank if line.tier else 0),
+        -(line.received_at.timestamp() if line.received_at else 0.0),
+    )
 
 
 def moments(
