@@ -100,7 +100,14 @@ def test_what_is_unsafe_in_production_is_refused_there_and_only_there(name):
 
 
 def test_all_faults_are_listed_at_once_missing_malformed_and_unsafe():
-    broken = {**PRODUCTION, "smtp_port": "many", "in_flight": 0, "redis_url": "", "mail_from": "", "log_level": "LOUD"}
+    broken = {
+        **PRODUCTION,
+        "smtp_port": "many",
+        "in_flight": 0,
+        "redis_url": "",
+        "mail_from": "",
+        "log_level": "LOUD",
+    }
     assert faults(**broken) == [
         "FOLLOWUP_IN_FLIGHT",
         "FOLLOWUP_LOG_LEVEL",
@@ -147,7 +154,12 @@ def test_no_secret_is_shown_by_the_settings_themselves():
 
 
 def test_no_secret_is_shown_by_a_refusal():
-    bad = {**PRODUCTION, **{name: value[:12] for name, value in SECRETS.items()}, "smtp_port": "x", "carrier": "x"}
+    bad = {
+        **PRODUCTION,
+        **{name: value[:12] for name, value in SECRETS.items()},
+        "smtp_port": "x",
+        "carrier": "x",
+    }
     said = refusal(**bad)
     shown = [value[:12] for name, value in SECRETS.items() if name not in ("database_url", "redis_url")]
     assert not [secret for secret in shown if secret in said]

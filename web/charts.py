@@ -1,4 +1,4 @@
-"""Draw SVG on the server. No style attributes (strict CSP): geometry in attributes, color by class in app.css."""
+"""Draw SVG on the server. No style attributes (strict CSP): geometry in attributes, color by class."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,6 +61,10 @@ def _bar(state: str, x: float, width: float, base: float) -> str:
     return f'<rect class="todo" x="{x}" y="{base - 2}" width="{width}" height="2"/>'
 
 
+def _rect(kind: str, x: float, y: float, width: float, height: float) -> str:
+    return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
+
+
 class _Chart:
     """One axis of days with three panels above each other."""
 
@@ -84,7 +88,8 @@ class _Chart:
         for tick in ticks:
             kind = "axis" if tick == 0 else "grid"
             self.out.append(
-                f'<line class="{kind}" x1="{self.LEFT}" x2="{self.WIDTH - self.RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
+                f'<line class="{kind}" x1="{self.LEFT}" x2="{self.WIDTH - self.RIGHT}" '
+                f'y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
                 f'<text x="{self.LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
             )
         return y
@@ -130,9 +135,7 @@ class _Chart:
             if row.plan is None:
                 continue
             left, top = self.x(row.day) - self.cell / 2, y(row.plan)
-            self.out.append(
-                f'<rect class="plan" x="{left:.1f}" y="{top:.1f}" width="{self.cell + 0.3:.1f}" height="{y(0) - top:.1f}"/>'
-            )
+            self.out.append(_rect("plan", left, top, self.cell + 0.3, y(0) - top))
             path += ("L" if path else "M") + f"{left:.1f} {top:.1f}H{left + self.cell:.1f}"
         if path:
             self.out.append(f'<path class="plan-top" d="{path}"/>')
@@ -140,15 +143,12 @@ class _Chart:
     def taken(self, row: Day, pills: float, y: Callable[[float], float]) -> None:
         at_most = pills if row.plan is None else min(pills, row.plan)
         left, width = self.x(row.day) - self.cell * 0.28, self.cell * 0.56
-        self.out.append(
-            f'<rect class="pill" x="{left:.1f}" y="{y(at_most):.1f}" width="{width:.1f}" height="{y(0) - y(at_most):.1f}"/>'
-        )
+        self.out.append(_rect("pill", left, y(at_most), width, y(0) - y(at_most)))
         if pills > at_most:
             height = max(0.0, y(at_most) - y(pills) - 1.5)
-            self.out.append(
-                f'<rect class="over" x="{left:.1f}" y="{y(pills):.1f}" width="{width:.1f}" height="{height:.1f}"/>'
-                f'<text class="halo" x="{self.x(row.day) + self.cell * 0.5:.1f}" y="{y(pills) + 9:.1f}">{pills:g}</text>'
-            )
+            beside = self.x(row.day) + self.cell * 0.5
+            self.out.append(_rect("over", left, y(pills), width, height))
+            self.out.append(f'<text class="halo" x="{beside:.1f}" y="{y(pills) + 9:.1f}">{pills:g}</text>')
 
     def withdrawal(self) -> None:
         y = self.panel(294, 50, 4, "Withdrawal, 0 to 4", (0, 2, 4))
@@ -177,12 +177,13 @@ class _Chart:
 
 
 def clinical(rows: Sequence[Day], last: int = 21) -> Markup:
-    """Draw pain, pills against the plan, and withdrawal on one axis of days 1 to `last`; the table is separate."""
+    """Draw pain, pills against the plan, and withdrawal on one axis of days 1 to `last`."""
     chart = _Chart([row for row in rows if 1 <= row.day <= last], last)
     for draw in (chart.gaps, chart.pain, chart.pills, chart.withdrawal, chart.alerts, chart.days):
         draw()
     title = "Pain, pills against plan and withdrawal by day. The table below holds the same numbers."
     return Markup(  # noqa: S704 - made of numbers and fixed words
-        f'<svg class="chart" viewBox="0 0 {_Chart.WIDTH} 368" role="img" aria-labelledby="ct"><title id="ct">{title}</title>'
+        f'<svg class="chart" viewBox="0 0 {_Chart.WIDTH} 368" role="img" aria-labelledby="ct">'
+        f'<title id="ct">{title}</title>'
         f"{''.join(chart.out)}</svg>"
     )

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from followup.core.vocabulary import Direction, Question, Tier
-from followup.store.queries.patients import Answered, Level
+from followup.store.queries.numbers import Answered, Level
 from followup.store.queries.worklist import Moment
 
 from .charts import DAYS, Day
@@ -19,7 +19,7 @@ def day_of(discharge_on: date, at: datetime, zone: str) -> int:
 
 
 def strip_states(moments: Iterable[Moment], discharge_on: date, zone: str, now: datetime) -> str:
-    """Return one letter for each of days 1 to today: f flagged, y answered, n no answer, e text only, dot nothing."""
+    """Return a letter for each of days 1 to today: flagged, yes (answered), no answer, e (text only), dot."""
     today = day_of(discharge_on, now, zone)
     seen: dict[int, set[str]] = {}
     for moment in moments:

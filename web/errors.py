@@ -72,7 +72,7 @@ def _failed(_error: Exception) -> ResponseReturnValue:
 def _form_too_old(_error: CSRFError) -> ResponseReturnValue:
     """Offer the same form again with a fresh token: what was typed is kept, a person presses once more."""
     typed = [(name, value) for name, value in request.form.items(multi=True) if name not in _SECRET]
-    # Another site's form must not become one of ours with a button: the browser itself says whose form it was.
+    # Another site's form must not become one of ours with a button: the browser says whose form it was.
     if request.headers.get("Sec-Fetch-Site") != "same-origin" or _SECRET & set(request.form) - {"csrf_token"}:
         typed = []
     return render_template("error_form.html", typed=typed, action=request.full_path.rstrip("?")), 400

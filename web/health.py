@@ -27,7 +27,7 @@ def alive() -> ResponseReturnValue:
 @bp.get("/readyz")
 @public("readiness; three words and no data")
 def ready() -> ResponseReturnValue:
-    """Say whether the database answers, its tables are current, and beat ticks; 503 when we cannot serve pages.
+    """Say whether the database answers, its tables are current, beat ticks; 503 when no page can be served.
 
     A late beat is said but is no reason to take the web away: pages and webhooks work without it.
     """

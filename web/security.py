@@ -35,7 +35,7 @@ def install(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_NAME="__Host-followup" if secure else "followup",
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",  # Strict would sign staff out whenever they come by the link of a page.
+        SESSION_COOKIE_SAMESITE="Lax",  # Strict would lose the sign-in of staff who come by a page's link.
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
         MAX_FORM_PARTS=500,
@@ -75,8 +75,8 @@ def _draw_nonce() -> None:
 def _policy() -> str:
     nonce = g.get("csp_nonce") or secrets.token_urlsafe(16)
     return (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self'; "
+        "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -1,11 +1,12 @@
-"""Sign in and out."""
+"""Sign in and out; change one's own password."""
 
 import hashlib
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter.util import get_remote_address
 
+from followup.core.errors import InvalidInput
 from followup.services import staff
 from followup.store.queries import staff as staff_queries
 
@@ -73,6 +74,33 @@ def sign_out() -> ResponseReturnValue:
         staff.sign_out(db, staff_queries.user(db, me.organization_id, me.id), now=house.clock.now())
     access.sign_out()
     return redirect(url_for("signing.sign_in"), code=303)
+
+
+@bp.get("/account")
+def account() -> ResponseReturnValue:
+    """Show the member's own account, to change the password."""
+    return render_template("staff/account.html", here="/account", errors={})
+
+
+@bp.post("/account")
+@limiter.limit("10 per hour", key_func=lambda: str(current_staff().id), deduct_when=_was_refused)
+def change_password() -> ResponseReturnValue:
+    """Change the member's password: every other session ends, this one goes on."""
+    house, me = current_house(), current_staff()
+    old, new = request.form.get("old", ""), request.form.get("new", "")
+    try:
+        with house.sessions.begin() as db:
+            user = staff_queries.user(db, me.organization_id, me.id)
+            staff.change_password(db, user, old=old, new=new, now=house.clock.now())
+            db.flush()
+            changed = staff_queries.member(db, me.organization_id, me.id)
+    except InvalidInput as refused:
+        errors = {"old" if refused.field == "old" else "new": str(refused)}
+        return render_template("staff/account.html", here="/account", errors=errors), 422
+    if changed is not None:
+        access.sign_in(changed)
+    flash("Your password is changed. Other devices are signed out.", "ok")
+    return redirect(url_for("signing.account"), code=303)
 
 
 @bp.get("/help/keys")

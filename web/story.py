@@ -25,9 +25,9 @@ UNKNOWN_WORDS = "We do not know if it arrived. Not sent again."
 
 
 def staff_word(table: str, key: str) -> str:
-    """Return what staff pages say for one of the program's own words; the word itself where no line says more."""
+    """Return what staff pages say for a word of the program's own; the word itself where no line says."""
     words: Mapping[str, str] = load_toml("web", "staff_words.toml")[table]
-    return words.get(key, key.replace("_", " ").replace("-", " "))
+    return words.get(key) or key.replace("_", " ").replace("-", " ")
 
 
 def about(flags: Iterable[str]) -> str:
@@ -86,8 +86,8 @@ def delivery(
 
 
 def _why(error_code: str | None, reason: str | None) -> str:
-    said = load_toml("followup.providers", "twilio_codes.toml").get(error_code or "", {}).get("reason", "")
-    if said:
+    codes: Mapping[str, Mapping[str, str]] = load_toml("followup.providers", "twilio_codes.toml")
+    if said := codes.get(error_code or "", {}).get("reason", ""):
         # Its first sentence, to stand behind a colon.
         first = said.partition(".")[0]
         return first[0].lower() + first[1:]
@@ -125,7 +125,7 @@ class Wait:
 
 
 def wait(tier: Tier, since: datetime, now: datetime) -> Wait:
-    """Return the clock of an alert that nobody has; the limit is when the page is repeated (5 and 30 minutes)."""
+    """Return the clock of an alert that nobody has; the limit is its next page (5 and 30 minutes)."""
     waited = max(0.0, (now - since).total_seconds())
     limit = paging.REPEAT_MINUTES.get(tier, 0) * 60
     if not limit:

@@ -5,12 +5,13 @@ import hashlib
 import io
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -116,17 +117,22 @@ def _chosen(cases: Iterator[Case], lang: str | None, limit: int | None) -> Itera
 def _replay(house: Runtime, cases: Sequence[Case], digest: str, to: str, wait: float) -> tuple[Report, int]:
     now = house.clock.now()
     writing = replaying.prepare(house.sessions, cases, digest=digest, knowledge=house.knowledge, now=now)
-    with click.progressbar(writing, length=len(cases), label="Patients") as shown:
+    with click.progressbar(writing, length=len(cases), label="Patients", file=_bar()) as shown:
         ready = list(shown)
     sids = [one.sid for one in ready]
     before = replay_report.stored(house.engine, sids)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         posts = threads.map(lambda one: _post(house.settings, one, to), ready)
-        with click.progressbar(posts, length=len(ready), label="Replies ") as shown_posts:
+        with click.progressbar(posts, length=len(ready), label="Replies ", file=_bar()) as shown_posts:
             taken = sum(shown_posts)
     _wait(house, sids, wait)
     report = replay_report.judge(house.engine, sids, posted=len(ready), refused=len(ready) - taken)
     return report, report.stored - before
+
+
+def _bar() -> TextIO:
+    """Return where progress is shown: not among the words that --json prints."""
+    return sys.stderr
 
 
 def _post(settings: Settings, ready: Ready, to: str) -> bool:
@@ -148,7 +154,7 @@ def _wait(house: Runtime, sids: Sequence[str], wait: float) -> None:
     clock = SystemClock()
     ends = clock.monotonic() + wait
     most = replay_report.waiting(house.engine, sids)
-    with click.progressbar(length=most, label="Answers ") as shown:
+    with click.progressbar(length=most, label="Answers ", file=_bar()) as shown:
         while (left := replay_report.waiting(house.engine, sids)) and clock.monotonic() < ends:
             shown.update(max(0, most - left - shown.pos))
             Event().wait(_POLL_SECONDS)

@@ -42,7 +42,8 @@ def say(
         return None
     if event is not None and is_spent(hearing, event):
         return None
-    if asks is None and message_key not in _OF_CHECKIN and _is_flooded(hearing, origin):
+    is_counted = asks is None and message_key not in (*_OF_CHECKIN, *_CONFIRMS)
+    if is_counted and _is_flooded(hearing, origin):
         return None
     request = planning.reply(
         hearing.session,

@@ -36,7 +36,7 @@ from followup.services.rendering import Failed, Ready, Voice
 from followup.store.models import AccessLink, Communication, CommunicationRequest
 from followup.store.queries import outbound
 from followup.store.queries.outbound import Claimed
-from followup.store.session import Sessions, autocommitted
+from followup.store.session import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -157,10 +157,13 @@ class _Drain:
         """Claim one batch and write its words; two short transactions, both over before any call."""
         now, lease = self.clock.now(), self.settings.lease_seconds
         lease_ends = self.clock.monotonic() + lease
-        statement = outbound.claim(
-            self.lane, now=now, limit=BATCH, lease_until=now + timedelta(seconds=lease)
+        claimed = outbound.take(
+            _engine(self.sessions),
+            self.lane,
+            now=now,
+            limit=BATCH,
+            lease_until=now + timedelta(seconds=lease),
         )
-        claimed = outbound.claimed(autocommitted(_engine(self.sessions), statement))
         self.more = len(claimed) == BATCH
         self.report.claimed += len(claimed)
         if not claimed:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from followup.clinical.keywords import KeywordKind, read_keyword, read_staff_code
+from followup.clinical.reply import read_answer
 from followup.core.vocabulary import AlertKind, Channel, Lane, SuppressionReason, Tier
 from followup.services import (
     alerts,
@@ -139,8 +140,18 @@ def _hear(hearing: Hearing) -> Processed:
         return strangers.shared(hearing, patients)
     hearing.about(patients[0])
     if any(is_shared for _, is_shared in active):
-        hearing.asked = None  # several people answer this phone: a number never binds silently
+        return _from_shared_phone(hearing, patients[0])
     return _from_patient(hearing, patients[0])
+
+
+def _from_shared_phone(hearing: Hearing, patient: Patient) -> Processed:
+    """Take a text of the one patient we know at a phone that, staff say, several people answer."""
+    question, hearing.asked = hearing.question, None
+    if not read_answer(hearing.communication.body, question).given:
+        return _from_patient(hearing, patient)
+    # Whose number it is, nobody can tell: it never binds silently.
+    hearing.patient = hearing.care_plan = hearing.communication.patient_id = None
+    return strangers.shared(hearing, [patient])
 
 
 def _from_staff(hearing: Hearing, staff: StaffUser) -> Processed:
@@ -230,7 +241,7 @@ def _words(hearing: Hearing, understood: Understood, patient: Patient) -> Proces
 
 
 def _block_wrong_number(hearing: Hearing, patient: Patient) -> None:
-    """Send nothing more to a number that may be a stranger's, until a person has found out (event wrong_number)."""
+    """Send nothing more to a number that may be a stranger's, until a person has found out."""
     _block(hearing, SuppressionReason.WRONG_NUMBER)
     alerts.refresh_reach(hearing.session, patient)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
 import phonenumbers
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import Update, select, update
 from sqlalchemy.orm import Session
 
 from followup.clinical import timing
@@ -21,6 +22,7 @@ from followup.messages.segments import segments, to_gsm
 from followup.services.knowledge import Knowledge
 from followup.store.models import Organization, Patient
 from followup.store.queries import outbound
+from followup.store.queries.batch import Source, update_many
 from followup.store.queries.outbound import Claimed
 
 #: The letter of each link's address; the web's pages answer to the same.
@@ -43,6 +45,7 @@ GOOD_FOR: Mapping[LinkPurpose, timedelta] = {
     LinkPurpose.DISPOSAL: timedelta(days=14),
     LinkPurpose.ALERT: timedelta(hours=48),
 }
+_DAY_TYPES = {name: Patient.__table__.c[name].type for name in ("id", "last_automatic_on")}
 _WRITTEN_BY_STAFF = "email_wrapper"  # lends its subject to a mail that staff wrote themselves
 
 
@@ -87,7 +90,8 @@ class Failed:
 @dataclass(frozen=True)
 class _Batch:
     clinics: Mapping[UUID, tuple[Organization, str | None]]
-    patients: Mapping[UUID, Patient]
+    zones: Mapping[UUID, str]  #: Of the patients.
+    last_automatic_on: dict[UUID, date | None]
     voice: Voice
     knowledge: Knowledge
     now: datetime
@@ -102,15 +106,31 @@ def render_batch(
     """
     clinics = outbound.clinics(session, list({one.organization_id for one in requests}))
     patient_ids = {one.patient_id for one in requests if one.patient_id is not None}
-    patients = session.scalars(select(Patient).where(Patient.id.in_(patient_ids)))
+    people = session.execute(
+        select(Patient.id, Patient.time_zone, Patient.last_automatic_on).where(Patient.id.in_(patient_ids))
+    ).all()
+    before = {patient_id: on for patient_id, _, on in people}
     batch = _Batch(
         {clinic.id: (clinic, sender) for clinic, sender in clinics},
-        {patient.id: patient for patient in patients},
+        {patient_id: zone for patient_id, zone, _ in people},
+        dict(before),
         voice,
         knowledge,
         now,
     )
-    return [_render(request, batch) for request in requests]
+    made = [_render(request, batch) for request in requests]
+    new_days = [
+        {"id": key, "last_automatic_on": on}
+        for key, on in batch.last_automatic_on.items()
+        if on != before[key]
+    ]
+    update_many(session, _set_day, _DAY_TYPES, new_days)
+    return made
+
+
+def _set_day(fresh: Source) -> Update:
+    of_patient = Patient.__table__.c.id == fresh("id")
+    return update(Patient).where(of_patient).values(last_automatic_on=fresh("last_automatic_on"))
 
 
 def _render(request: Claimed, batch: _Batch) -> Ready | Failed:
@@ -173,6 +193,7 @@ def standing_fields(clinic: Organization, language: Language) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=1024)
 def spoken_number(raw: str) -> str:
     """Return a phone number as short as its country writes it: 555-201-4477; or as it is if unreadable."""
     try:
@@ -209,14 +230,16 @@ def _is_automatic(request: Claimed) -> bool:
 def _is_first_of_day(request: Claimed, batch: _Batch) -> bool:
     if not _is_automatic(request) or request.patient_id is None:
         return False
-    patient = batch.patients[request.patient_id]
-    return patient.last_automatic_on != timing.local_date(batch.now, patient.time_zone)
+    return batch.last_automatic_on[request.patient_id] != _today(request.patient_id, batch)
 
 
 def _mark_day(request: Claimed, batch: _Batch) -> None:
     if _is_automatic(request) and request.patient_id is not None:
-        patient = batch.patients[request.patient_id]
-        patient.last_automatic_on = timing.local_date(batch.now, patient.time_zone)
+        batch.last_automatic_on[request.patient_id] = _today(request.patient_id, batch)
+
+
+def _today(patient_id: UUID, batch: _Batch) -> date:
+    return timing.local_date(batch.now, batch.zones[patient_id])
 
 
 class _Links:

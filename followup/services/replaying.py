@@ -3,7 +3,6 @@
 Everything is named by the digest of the file and the number of the row, so that a second run adds nothing.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +38,7 @@ from followup.core.vocabulary import (
 from followup.messages.render import render
 from followup.services import clinics, staff
 from followup.services.knowledge import Knowledge
+from followup.services.replay_names import Names
 from followup.store.models import (
     CarePlan,
     Communication,
@@ -56,7 +56,6 @@ ASKED = timedelta(minutes=5)  #: How long before the reply its question went (is
 _DAY = 5  #: Day of the course that every row is on.
 _COURSE_DAYS = 42
 _BATCH = 200
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 _HOURS = {day: ["08:00", "17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
 #: Context of a row -> the text that asked it; `free` answers no question.
 QUESTIONS: Mapping[str, str | None] = {
@@ -92,43 +91,11 @@ class Ready:
     recipient: str
 
 
-class _Names:
-    """Everything that is derived from a file's digest and a row's name."""
-
-    def __init__(self, digest: str) -> None:
-        self.digest = digest
-        self.number = f"+1{self._area()}{self._exchange()}0100"
-
-    def _drawn(self, what: str) -> int:
-        return int(hashlib.sha256(f"{self.digest}:{what}".encode()).hexdigest(), 16)
-
-    def _area(self) -> str:
-        return ("202", "303", "512", "617", "720", "919")[self._drawn("area") % 6]
-
-    def _exchange(self) -> str:
-        return f"{200 + self._drawn('exchange') % 700:03d}"
-
-    def public_id(self, prefix: str, what: str) -> str:
-        drawn, letters = self._drawn(f"{prefix}:{what}"), []
-        for _ in range(12):
-            drawn, letter = divmod(drawn, len(_ALPHABET))
-            letters.append(_ALPHABET[letter])
-        return f"{prefix}_{''.join(letters)}"
-
-    def sid(self, row: int) -> str:
-        return "SM" + hashlib.sha256(f"{self.digest}:sid:{row}".encode()).hexdigest()[:32]
-
-    def phone(self, row: int) -> str:
-        """Return a number of the plan's shape that no other row has; it never leaves the sandbox."""
-        block, line = divmod(row, 10_000)
-        return f"+1{self._area()}{900 + block:03d}{line:04d}"
-
-
 def prepare(
     sessions: Sessions, cases: Sequence[Case], *, digest: str, knowledge: Knowledge, now: datetime
 ) -> Iterator[Ready]:
     """Write the clinic and the patients that are not there yet, in batches; yield each case once ready."""
-    names = _Names(digest)
+    names = Names(digest)
     with sessions.begin() as session:
         organization_id = _clinic(session, names, now)
     numbered = list(enumerate(cases, start=1))
@@ -140,7 +107,7 @@ def prepare(
             yield Ready(case, names.sid(row), names.phone(row), names.number)
 
 
-def _clinic(session: Session, names: _Names, now: datetime) -> UUID:
+def _clinic(session: Session, names: Names, now: datetime) -> UUID:
     public = names.public_id("org", "clinic")
     if found := clinics.id_of(session, public):
         return found
@@ -173,7 +140,7 @@ def _clinic(session: Session, names: _Names, now: datetime) -> UUID:
 def _write(
     session: Session,
     organization_id: UUID,
-    names: _Names,
+    names: Names,
     batch: Sequence[tuple[int, Case]],
     knowledge: Knowledge,
     now: datetime,
@@ -191,7 +158,7 @@ def _write(
 
 
 def _rows(
-    clinic: Organization, names: _Names, row: int, case: Case, knowledge: Knowledge, now: datetime
+    clinic: Organization, names: Names, row: int, case: Case, knowledge: Knowledge, now: datetime
 ) -> Iterator[tuple[type[Any], dict[str, Any]]]:
     """Yield one patient's rows in the order of their keys: each names only those before it."""
     began = now - timedelta(days=_DAY)

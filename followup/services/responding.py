@@ -14,6 +14,7 @@ from followup.store.models import CommunicationRequest, TaperStep
 from followup.store.queries import inbound as queries
 from followup.store.queries import tapers as taper_queries
 
+_IN_WORDS = frozenset((Question.MOOD, Question.FEEDBACK))
 _CONSTIPATION = Decimal(1)
 _DRIVING = Decimal(2)
 #: Texts of the taxonomy's table, and the event whose limit holds for each; all others: tier_routine.
@@ -33,7 +34,8 @@ def respond(hearing: Hearing, understood: Understood) -> CommunicationRequest | 
         return answering.say(hearing, "auto_closed", event="text_after_end")
     said = _to_routine(hearing, understood) if understood.tier is Tier.ROUTINE else None
     if not understood.answer.given:
-        return said or _to_plain_words(hearing, understood)
+        following = _after_words(hearing, understood)
+        return said or following
     specific = _to_answer(hearing, understood)
     following = checkin.go_on(hearing, understood.answer)
     is_silent = said is None and specific is None and following is None
@@ -145,10 +147,16 @@ def _is_last_step(hearing: Hearing) -> bool:
     return taper_queries.steps_of(hearing.session, step.taper_plan_id)[-1].id == step.id
 
 
-def _to_plain_words(hearing: Hearing, understood: Understood) -> CommunicationRequest | None:
-    """Go on with the open check-in after harmless words that are an answer to a question in words."""
-    if understood.tier is not Tier.NONE or understood.keyword.reaction:
+def _after_words(hearing: Hearing, understood: Understood) -> CommunicationRequest | None:
+    """Go on with the open check-in after an answer to a question that is answered in words."""
+    if (
+        hearing.asked is None
+        or hearing.asked.question not in _IN_WORDS
+        or not understood.assessment.understood
+    ):
         return None
-    if hearing.question in (Question.MOOD, Question.FEEDBACK):
-        return checkin.go_on(hearing, understood.answer) or checkin.thank(hearing)
-    return None
+    hearing.communication.answers_request_id = hearing.asked.request.id
+    following = checkin.go_on(hearing, understood.answer)
+    if following is None and understood.tier is Tier.NONE and checkin.is_done(hearing, understood.answer):
+        return checkin.thank(hearing)
+    return following

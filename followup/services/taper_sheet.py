@@ -14,7 +14,7 @@ from followup.store.queries import tapers
 
 @dataclass(frozen=True)
 class Row:
-    """One step: its local days, the most pills a day, the pills it may use, its MME a day (None: no factor)."""
+    """One step: its local days, most pills a day, pills it may use, MME a day (None: no factor)."""
 
     sequence: int
     starts_on: date

@@ -79,14 +79,10 @@ class Road:
     def requests(self, *conditions: Any) -> list[CommunicationRequest]:
         """Return what was written to be sent, in order."""
         with self.sessions() as session:
-            found = select(CommunicationRequest).where(
-                CommunicationRequest.status != RequestStatus.REVOKED, *conditions
-            )
-            return list(
-                session.scalars(
-                    found.order_by(CommunicationRequest.due_at, CommunicationRequest.channel.desc())
-                )
-            )
+            kept = CommunicationRequest.status != RequestStatus.REVOKED
+            found = select(CommunicationRequest).where(kept, *conditions)
+            order = (CommunicationRequest.due_at, CommunicationRequest.channel.desc())
+            return list(session.scalars(found.order_by(*order)))
 
     def answers(self, address: str | None = None) -> list[str]:
         """Return the keys of what was said back to a phone (default: the patient's)."""

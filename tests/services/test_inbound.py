@@ -28,6 +28,7 @@ from followup.store.models import (
     Alert,
     AuditEvent,
     Communication,
+    ContactPoint,
     QuestionnaireResponse,
     StaffUser,
     Suppression,
@@ -280,6 +281,17 @@ def test_a_second_text_from_a_shared_phone_adds_to_the_open_alerts(road: Road) -
     road.text("hello again", now=NOW + timedelta(minutes=5))
     assert len(road.alerts()) == 2
     assert road.answers() == ["auto_shared_phone"]
+
+
+def test_a_number_from_a_phone_ticked_as_shared_does_not_bind_to_its_only_patient(road: Road) -> None:
+    with road.sessions.begin() as session:
+        session.scalars(select(ContactPoint)).one().is_shared = True
+    road.ask("ask_pain", asks=Question.PAIN)
+    assert road.text("6").handling == "shared_phone"
+    assert road.text("i cant breathe", now=NOW + timedelta(minutes=1)).tier is Tier.EMERGENCY
+    assert road.answers() == ["auto_shared_phone", "auto_emergency"]
+    with road.sessions() as session:
+        assert session.scalars(select(QuestionnaireResponse)).all() == []
 
 
 def test_another_clinics_patient_with_the_same_phone_is_not_consulted(road: Road) -> None:

@@ -131,6 +131,22 @@ def test_a_routine_answer_is_answered_and_the_check_in_goes_on(road: Road) -> No
     assert [alert.tier for alert in road.alerts()] == [Tier.ROUTINE]
 
 
+def test_words_answer_a_question_in_words_and_the_check_in_goes_on(road: Road) -> None:
+    row = road.ask("ask_mood", "ask_pain", asks=Question.MOOD)
+    road.text("doing fine today")
+    assert road.answers() == ["ask_pain"]
+    assert road.heard()[0].answers_request_id == row.id
+
+
+def test_the_answer_goes_before_the_next_question(road: Road) -> None:
+    road.ask("ask_pain", "ask_pills", asks=Question.PAIN)
+    road.text("6")
+    said = [(row.message_key, row.due_at) for row in road.requests() if row.in_reply_to_id]
+    later = NOW + timedelta(seconds=2)
+    assert [key for key, due_at in said if due_at == NOW] == ["auto_routine"]
+    assert [key for key, due_at in said if due_at == later] == ["ask_pills"]
+
+
 def test_a_second_number_to_the_same_question_amends_the_first(road: Road) -> None:
     road.ask("ask_pain", "ask_pills", asks=Question.PAIN)
     road.text("3")

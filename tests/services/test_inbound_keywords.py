@@ -76,6 +76,13 @@ def test_a_stop_that_the_carrier_does_not_know_is_confirmed_by_us(road: Road, wo
     assert road.answers() == ["auto_optout"]
 
 
+def test_a_stop_is_confirmed_however_many_answers_went_before(road: Road) -> None:
+    for minute, word in enumerate(("PAIN", "SLEEP", "ANXIOUS", "PAIN", "SLEEP")):
+        road.text(word, now=NOW + timedelta(minutes=minute))
+    road.text("STOP", now=NOW + timedelta(minutes=9), confirms=False)
+    assert road.answers()[5:] == ["auto_optout"]
+
+
 def test_stop_beside_danger_words_acts_on_both(road: Road) -> None:
     done = road.text("stop, i cant breathe", now=NIGHT)
     assert (done.handling, done.tier) == ("opted_out_danger", Tier.EMERGENCY)

@@ -179,7 +179,9 @@ def test_one_planned_text_for_each_occurrence_until_it_is_revoked(session, enrol
     _, _, plan, road = enrolled
 
     def planned(**over):
-        return make.request(session, plan, road.value, action_id="C1", occurrence="once", plan_version=1, **over)
+        return make.request(
+            session, plan, road.value, action_id="C1", occurrence="once", plan_version=1, **over
+        )
 
     keeps_one(session, planned, planned)
     planned(status=RequestStatus.REVOKED)
@@ -192,7 +194,13 @@ def test_one_answer_of_a_kind_for_each_inbound_text(session, enrolled):
 
     def answer(**over):
         return make.request(
-            session, plan, road.value, origin=RequestOrigin.REPLY, in_reply_to_id=heard, message_key="auto_help", **over
+            session,
+            plan,
+            road.value,
+            origin=RequestOrigin.REPLY,
+            in_reply_to_id=heard,
+            message_key="auto_help",
+            **over,
         )
 
     keeps_one(session, answer, answer)
@@ -213,7 +221,11 @@ def test_one_page_for_each_alert_step_round_person_and_channel(session, enrolled
 
 def test_one_current_consent_for_each_channel(session, enrolled):
     _, person, _, road = enrolled
-    keeps_one(session, lambda: None, lambda: make.consent(session, person, road.value, status=ConsentStatus.PROPOSED))
+    keeps_one(
+        session,
+        lambda: None,
+        lambda: make.consent(session, person, road.value, status=ConsentStatus.PROPOSED),
+    )
     make.consent(session, person, road.value, status=ConsentStatus.REJECTED)
     make.consent(session, person, "ana@example.org", channel=Channel.EMAIL)
 
@@ -283,7 +295,11 @@ def test_raw_bytes_are_read_only_when_asked_for(session, enrolled):
 
 @pytest.mark.parametrize("kind", [CommunicationRequest, Communication])
 def test_the_hot_queries_have_partial_indexes(kind):
-    partial = [one for one in kind.__table__.indexes if one.dialect_options["postgresql"]["where"] is not None]
+    partial = [
+        one for one in kind.__table__.indexes if one.dialect_options["postgresql"]["where"] is not None
+    ]
     assert len(partial) >= 4
     for index in partial:
-        assert str(index.dialect_options["sqlite"]["where"]) == str(index.dialect_options["postgresql"]["where"])
+        assert str(index.dialect_options["sqlite"]["where"]) == str(
+            index.dialect_options["postgresql"]["where"]
+        )

@@ -32,7 +32,7 @@ from followup.store.models import (
     TaperStep,
 )
 from followup.store.queries import outbound
-from followup.store.session import autocommitted, make_engine, session_factory
+from followup.store.session import make_engine, session_factory
 from tests import factories as make
 from tests.factories import NOW
 
@@ -41,8 +41,7 @@ World = tuple[Organization, Patient, CarePlan, CommunicationRequest]
 
 
 def take(engine: Engine, lane: Lane = Lane.ROUTINE, *, limit: int = 100, now=NOW) -> list[outbound.Claimed]:
-    statement = outbound.claim(lane, now=now, limit=limit, lease_until=now + timedelta(seconds=60))
-    return outbound.claimed(autocommitted(engine, statement))
+    return outbound.take(engine, lane, now=now, limit=limit, lease_until=now + timedelta(seconds=60))
 
 
 def world(session: Session, **over: object) -> World:
@@ -348,8 +347,11 @@ def test_the_claim_reads_the_index_of_what_is_due(engine, sessions):
 
     with engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", explain, retval=True)
-        statement = outbound.claim(Lane.ROUTINE, now=NOW, limit=10, lease_until=NOW)
-        ran = [" ".join(map(str, row)) for row in connection.execute(statement).cursor.fetchall()]
+        values = {"at_now": NOW, "most": 10, "until": NOW}
+        ran = [
+            " ".join(map(str, row))
+            for row in connection.execute(outbound.claim(Lane.ROUTINE), values).cursor.fetchall()
+        ]
         connection.rollback()
     assert any("ix_communication_requests_due" in line for line in ran), ran
 

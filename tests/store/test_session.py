@@ -113,7 +113,8 @@ def test_sqlite_takes_the_write_lock_at_the_first_statement(sqlite_url):
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 30000), ("synchronous", 1)]
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 30000), ("synchronous", 1)],
 )
 def test_sqlite_is_opened_as_the_service_needs_it(sqlite_url, pragma, value):
     engine = make_engine(sqlite_url)

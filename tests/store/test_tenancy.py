@@ -79,12 +79,18 @@ def asked_by_web() -> set[str]:
             elif node.module.startswith("followup.store.queries."):
                 asked |= {f"{node.module.rsplit('.', 1)[1]}.{alias.name}" for alias in node.names}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in files:
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in files
+            ):
                 asked.add(f"{files[node.value.id]}.{node.attr}")
     return asked
 
 
-FUNCTIONS = {f"{path.stem}.{one.name}": one for path in QUERIES.glob("*.py") for one in public_functions(path)}
+FUNCTIONS = {
+    f"{path.stem}.{one.name}": one for path in QUERIES.glob("*.py") for one in public_functions(path)
+}
 
 
 def test_there_are_queries_to_look_at():
@@ -109,7 +115,9 @@ def test_a_query_takes_the_clinic_right_after_the_session(name):
 
 
 def test_every_exception_is_a_query_without_a_clinic():
-    assert [name for name in ACROSS if name in ASKING and "organization_id" in arguments(FUNCTIONS[name])] == []
+    assert [
+        name for name in ACROSS if name in ASKING and "organization_id" in arguments(FUNCTIONS[name])
+    ] == []
 
 
 def test_a_page_asks_across_clinics_only_where_no_clinic_is_known_yet():
@@ -119,7 +127,9 @@ def test_a_page_asks_across_clinics_only_where_no_clinic_is_known_yet():
 @pytest.mark.parametrize("file", ["alerts", "consents", "inbound", "outbound", "staff", "tapers"])
 def test_a_query_of_the_workers_says_that_it_looks_across_clinics(file):
     serving = [
-        name for name, why in ACROSS.items() if name.startswith(f"{file}.") and "every clinic" in why and name in ASKING
+        name
+        for name, why in ACROSS.items()
+        if name.startswith(f"{file}.") and "every clinic" in why and name in ASKING
     ]
     words = {name: (ast.get_docstring(FUNCTIONS[name]) or "") for name in serving}
     assert [name for name, said in words.items() if "clinic" not in said] == []

@@ -1,4 +1,4 @@
-"""Open the web's doors for tests: an application on a real database, a signed-in browser, a patient's link."""
+"""Open the web's doors for tests: an application on a real database, a signed-in client, a link."""
 
 import re
 from datetime import datetime, timedelta

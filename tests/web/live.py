@@ -1,29 +1,51 @@
-"""Serve an application on a free port of this machine, for tests that look with a real browser."""
+"""Serve an application for real, on a free port of this machine, with a worker's rounds beside it."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask
 from werkzeug.serving import make_server
 
-from tests.support.processes import free_port
-from tests.web import doors
+from followup.runtime import Runtime
+from followup.services import sweeping
+from web import create_app
+
+_EVERY_SECONDS = 0.05
 
 
 @contextmanager
-def served(database_url: str) -> Iterator[tuple[Flask, str]]:
-    """Run the application until the block ends; lends it and its address."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    app = doors.build(database_url, public_url=address)
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+def serving(house: Runtime, port: int) -> Iterator[None]:
+    """Answer on the port until the block ends."""
+    served = make_server("127.0.0.1", port, create_app(house), threaded=True)
+    thread = threading.Thread(target=served.serve_forever)
     thread.start()
     try:
-        yield app, address
+        yield
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        doors.close(app)
+        served.shutdown()
+        thread.join(10)
+        served.server_close()
+
+
+@contextmanager
+def working(house: Runtime) -> Iterator[None]:
+    """Do round after round of what workers do until the block ends."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(_EVERY_SECONDS):
+            sweeping.once(
+                house.sessions,
+                house.senders,
+                clock=house.clock,
+                settings=house.settings,
+                knowledge=house.knowledge,
+            )
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(30)

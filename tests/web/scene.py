@@ -233,6 +233,7 @@ def say(
         session.add(
             Communication(
                 organization_id=clinic.id,
+                staff_id=request.staff_id,
                 direction=Direction.OUT,
                 status=status,
                 channel=Channel.SMS,

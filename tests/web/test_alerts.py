@@ -235,6 +235,13 @@ def test_an_old_or_unknown_link_opens_nothing(visitor, clinic, clock):
     assert visitor.client.post(address).status_code == 404
 
 
+def test_hammering_at_one_link_keeps_nobody_from_another(visitor, browser, clinic):
+    first = page_link(clinic, raise_alert(clinic, add_patient(clinic)))
+    other = page_link(clinic, raise_alert(clinic, add_patient(clinic, "Ann", "Other", phone="+15095550171")))
+    assert [visitor.client.post(first).status_code for _ in range(21)][-1] == 429
+    assert browser().client.post(other).status_code == 303
+
+
 def test_a_closed_alert_leaves_nothing_to_press(visitor, nurse, clinic):
     alert = raise_alert(clinic, add_patient(clinic), at=NOW - timedelta(minutes=2))
     address = page_link(clinic, alert)

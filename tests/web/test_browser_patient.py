@@ -1,4 +1,4 @@
-"""Look at the pages with a real browser: no barrier that axe knows, nothing cut off, nothing too small to press."""
+"""Look at the pages with a real browser: no barrier, nothing cut off, nothing too small to press."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from followup.core.vocabulary import Channel, Fact, Language, LinkPurpose, Staff
 from followup.store.models import TaperPlan, TaperStep
 from tests import factories
 from tests.web import doors
-from tests.web.live import served
+from tests.web.serving import served
 from tests.web.test_enrol import GOOD
 from tests.web.test_patient_pages import ALL_PURPOSES, CHECKIN
 from tests.web.test_taper_pages import RULE, prescription
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 WIDTHS = {360: 780, 1280: 900}
 SCHEMES = ("light", "dark")
-SMALLEST = 44  # px: WCAG 2.5.5; buttons of patients' pages are 52
+SMALLEST = 52  # px: what a sore or shaking hand hits (the interface guide)
 
 
 class Site:
@@ -39,7 +39,9 @@ class Site:
             self.plan.facts = int(Fact.CONSENTED | Fact.STILL_TAKING)
             self._taper(session)
             self.draft = factories.care_plan(session, factories.patient(session, clinic, given_name="Bo"))
-            factories.add(session, prescription(factories.patient(session, clinic), patient_id=self.draft.patient_id))
+            factories.add(
+                session, prescription(factories.patient(session, clinic), patient_id=self.draft.patient_id)
+            )
             self.prescriber = factories.staff(session, clinic, role=StaffRole.PRESCRIBER)
 
     def _taper(self, session: Any) -> None:
@@ -60,7 +62,7 @@ class Site:
                 rule_text="",
             ),
         )
-        for sequence, (day, days, most) in enumerate([(1, 2, 3), (3, 2, 2), (5, 1, 0)], 1):
+        for sequence, (day, days, most) in enumerate([(1, 2, 3), (3, 2, 2), (5, 2, 1), (7, 1, 0)], 1):
             starts_on = date(2026, 6, day)
             factories.add(
                 session,
@@ -78,7 +80,12 @@ class Site:
         """Hand the patient a link; return its address."""
         with self.house.session() as session:
             row = factories.request(
-                session, self.plan, self.road.value, channel=Channel.EMAIL, message_key=CHECKIN[0], message_keys=CHECKIN
+                session,
+                self.plan,
+                self.road.value,
+                channel=Channel.EMAIL,
+                message_key=CHECKIN[0],
+                message_keys=CHECKIN,
             )
             token = doors.link(session, self.patient, purpose, request_id=row.id, **over)
         return f"{self.address}/{ALL_PURPOSES[purpose]}/{token}"
@@ -108,13 +115,17 @@ class Eyes:
     def __init__(self, context: Any, axe: str) -> None:
         self.page, self.axe = context.new_page(), axe
         self.complaints: list[str] = []
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on(
+            "console", lambda said: self.complaints.append(said.text) if said.type == "error" else None
+        )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def judge(self, smallest: int = 0) -> None:
-        """Fail on a barrier, on anything wider than the window, on a target that is too small, on a complaint."""
+        """Fail on a barrier, on what is wider than the window, on a target too small, on a complaint."""
         self.page.evaluate(self.axe)
-        found = self.page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.nodes[0].html])")
+        found = self.page.evaluate(
+            "async () => (await axe.run()).violations.map(v => [v.id, v.nodes[0].html])"
+        )
         assert found == []
         overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert self.page.evaluate(overflow) <= 0, "the page is wider than the window"
@@ -124,9 +135,11 @@ class Eyes:
         assert [one for one in self.complaints if "the server responded with a status of" not in one] == []
 
 
-_SMALL = """smallest => [...document.querySelectorAll('main a.btn, main button, .pick, .check, .seg label, input[type=text]')]
-  .map(e => [e.innerText || e.name, Math.round(e.getBoundingClientRect().height), e.getBoundingClientRect().width])
-  .filter(([, height, width]) => width > 0 && height < smallest)"""
+_PRESSED = "main a.btn, main button, .pick, .check, .seg label, input[type=text]"
+_SMALL = f"""smallest => [...document.querySelectorAll('{_PRESSED}')]
+  .map(e => [e.innerText || e.name, e.getBoundingClientRect()])
+  .filter(([, box]) => box.width > 0 && Math.round(box.height) < smallest)
+  .map(([name, box]) => [name, box.height])"""
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +153,9 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=lambda one: f"{one[0]}-{one[1]}")
+@pytest.fixture(
+    params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=lambda one: f"{one[0]}-{one[1]}"
+)
 def eyes(chromium: Browser, axe_source: str, request: pytest.FixtureRequest) -> Iterator[Eyes]:
     width, scheme = request.param
     options = {"viewport": {"width": width, "height": WIDTHS[width]}, "color_scheme": scheme}
@@ -170,7 +185,7 @@ def test_patients_pages_have_no_barrier_in_either_language(site, eyes, language)
 
 def test_a_check_in_is_answered_by_touch_without_a_script(site, eyes):
     eyes.page.goto(site.link(LinkPurpose.CHECKIN))
-    eyes.page.get_by_role("group", name="pain right now").get_by_text("8", exact=True).click()
+    eyes.page.get_by_role("radio", name="8", exact=True).check()
     eyes.page.get_by_label("how many of your pain pills").fill("many")
     eyes.page.get_by_role("button", name="Send my answers").click()
     assert eyes.page.get_by_text("Please type a number, like 2.").is_visible()

@@ -183,6 +183,7 @@ def test_no_staff_page_shuts_anybody_out(
     look("patients-none", "/patients?q=zzz")
     look("patient", f"/patients/{story['patient']}")
     look("patient-draft", f"/patients/{story['draft']}")
+    look("account", "/account")
     look("keys", "/help/keys")
     look("missing", "/patients/pat_nothing")
     page.goto(f"/alerts/{story['alert']}")

@@ -1,4 +1,4 @@
-"""Enroll: one form, a preview of every text, faults beside their fields, nothing lost, nothing saved too early."""
+"""Enroll: one form, a preview of every text, faults beside their fields, nothing lost or saved too early."""
 
 import re
 from collections.abc import Iterator
@@ -80,7 +80,9 @@ def test_the_form_asks_the_zone_and_guesses_nothing(client):
     page = client.get("/enrol", base_url=doors.PUBLIC_URL).get_data(as_text=True)
     zones = page[page.index('id="time_zone"') : page.index("</select>", page.index('id="time_zone"'))]
     assert "selected" not in zones
-    assert zones.index("America/New_York") < zones.index("America/Chicago"), "the clinic's own zone stands first"
+    assert zones.index("America/New_York") < zones.index("America/Chicago"), (
+        "the clinic's own zone stands first"
+    )
     assert "Asia/Kathmandu" in zones
     assert " checked" not in page[: page.index("<dialog")]
 

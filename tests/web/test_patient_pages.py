@@ -25,6 +25,7 @@ from followup.core.vocabulary import (
     Tier,
 )
 from followup.messages.catalog import load_catalog
+from followup.services import inbound
 from followup.store.models import (
     Alert,
     CarePlan,
@@ -48,7 +49,15 @@ ALL_PURPOSES = {
     LinkPurpose.HELP: "h",
     LinkPurpose.DISPOSAL: "d",
 }
-CHECKIN = ["checkin_link_only", "ask_pain", "ask_pills", "ask_withdrawal", "ask_wd1", "ask_mood", "ask_feedback"]
+CHECKIN = [
+    "checkin_link_only",
+    "ask_pain",
+    "ask_pills",
+    "ask_withdrawal",
+    "ask_wd1",
+    "ask_mood",
+    "ask_feedback",
+]
 
 
 @pytest.fixture
@@ -80,7 +89,12 @@ class World:
     def link(self, purpose, *, keys=("ask_pain",), **over):
         with self.house.session() as session:
             row = factories.request(
-                session, self.plan, self.road.value, channel=Channel.EMAIL, message_key=keys[0], message_keys=list(keys)
+                session,
+                self.plan,
+                self.road.value,
+                channel=Channel.EMAIL,
+                message_key=keys[0],
+                message_keys=list(keys),
             )
             token = doors.link(session, self.patient, purpose, request_id=row.id, **over)
         return f"/{ALL_PURPOSES[purpose]}/{token}"
@@ -164,7 +178,9 @@ def test_no_answer_is_chosen_for_a_patient(world):
 
 def test_answers_take_the_road_that_texts_take(world):
     link = world.link(LinkPurpose.CHECKIN, keys=CHECKIN)
-    answer = world.post(link, ask_pain="3", ask_pills="2,5", ask_withdrawal="0", ask_mood="1", ask_feedback="all good")
+    answer = world.post(
+        link, ask_pain="3", ask_pills="2,5", ask_withdrawal="0", ask_mood="1", ask_feedback="all good"
+    )
     assert answer.status_code == 200
     assert "Thank you. Your answers were sent." in said(answer)
     kept = {row.question: row.number for row in world.all(select(QuestionnaireResponse))}
@@ -192,6 +208,47 @@ def test_what_was_answered_before_is_not_asked_again_but_can_be_changed(world):
     rows = world.all(select(QuestionnaireResponse).where(QuestionnaireResponse.question == Question.PAIN))
     assert sorted(row.number for row in rows) == [3, 4]
     assert sum(row.amends_id is not None for row in rows) == 1
+
+
+def test_the_link_of_a_reply_opens_the_rest_of_its_check_in(world):
+    """By SMS the first answer is followed by "please answer the rest here"."""
+    with world.house.session() as session:
+        keys = ["ask_pain", "checkin_link", "ask_manage", "ask_pills"]
+        hour = timedelta(hours=1)
+        checkin = factories.request(
+            session, world.plan, "+12025550111", message_keys=keys, status="completed",
+            due_at=factories.NOW - 3 * hour, asks=Question.PAIN,
+        )  # fmt: skip
+        factories.request(
+            session, world.plan, "+12025550111", message_key="taper_next", message_keys=["taper_next"],
+            status="completed", due_at=factories.NOW - hour, asks=Question.TAPER,
+        )  # fmt: skip
+        checkin_id = checkin.id
+    inbound.answer_web(
+        world.house.sessions, patient_id=world.patient.id, request_id=checkin_id,
+        answers=[(Question.PAIN, "4")], comment="", knowledge=world.house.knowledge, now=factories.NOW,
+    )  # fmt: skip
+    link = world.link(LinkPurpose.CHECKIN, keys=["checkin_link"])
+    page = said(world.get(link))
+    assert 'name="ask_manage"' in page
+    assert 'name="ask_pills"' in page
+    assert 'name="ask_pain"' not in page, "it was answered by text"
+    assert 'name="taper_next"' not in page
+    world.post(link, ask_manage="6")
+    kept = world.one(select(QuestionnaireResponse).where(QuestionnaireResponse.question == Question.MANAGE))
+    assert kept.request_id == checkin_id
+
+
+def test_a_failure_of_ours_is_said_in_the_catalogues_words(world, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("the database is gone")
+
+    link = world.link(LinkPurpose.CHECKIN)
+    world.app.testing = False
+    monkeypatch.setattr("followup.services.inbound.answer_web", broken)
+    answer = world.post(link, ask_pain="2")
+    assert answer.status_code == 500
+    assert "your answers were not saved" in said(answer)
 
 
 def test_a_fault_keeps_every_answer(world):
@@ -230,7 +287,10 @@ def test_a_high_withdrawal_answer_opens_the_closer_questions(world):
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        ("i want to die", ["You matter, and help is here now", 'href="tel:988"', 'href="sms:988"', 'href="tel:911"']),
+        (
+            "i want to die",
+            ["You matter, and help is here now", 'href="tel:988"', 'href="sms:988"', 'href="tel:911"'],
+        ),
         ("i cant breathe good and my lips look blue", ["Call 911 now", 'href="tel:911"']),
         ("i took all of my pills at once", ["1-800-222-1222", 'href="tel:18002221222"', 'href="tel:911"']),
     ],

@@ -1,4 +1,4 @@
-"""Patients on the web: the list, one story with the fate of every text, writing to them, stopping at their wish."""
+"""Patients on the web: the list, one story with the fate of every text, writing to them, stopping."""
 
 import re
 from datetime import timedelta
@@ -119,6 +119,7 @@ def test_what_is_to_come_is_held_or_was_missed_says_so(nurse, clinic):
     page = nurse.text(f"/patients/{patient}")
     assert "Planned for Tue Nov 24, 10:41 am PST" in page
     assert "Held, was planned for Wed Nov 25" in page
+    assert "“How is your pain right now?" in page
     assert "Not sent, due 9:41 am: its time passed." in page
 
 
@@ -151,6 +152,15 @@ def test_the_story_runs_in_order_with_alert_and_note(nurse, clinic):
     assert "9:35 am" in page
     assert "8:35 am PST" in page
     assert page.count('id="latest"') == 1
+
+
+def test_words_of_staff_name_their_author(nurse, clinic):
+    patient = add_patient(clinic)
+    say(clinic, patient, "We will call you at noon.", at=NOW - timedelta(hours=1), origin=RequestOrigin.STAFF)
+    page = nurse.text(f"/patients/{patient}")
+    assert re.search(
+        r"We will call you at noon\.</div><div class=\"meta\"><span>Dr\. Priya Nair</span>", page
+    )
 
 
 def test_the_header_knows_day_zone_prescription_and_consent(nurse, clinic):

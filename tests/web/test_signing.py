@@ -266,6 +266,19 @@ def test_a_new_password_ends_the_open_sessions(nurse, clinic):
     assert nurse.sign_in(clinic.clinician_email, "another long walk by the sea").status_code == 303
 
 
+def test_a_member_changes_the_password_and_only_other_devices_are_signed_out(nurse, browser, clinic):
+    tablet = browser()
+    tablet.sign_in(clinic.clinician_email)
+    wrong = nurse.post("/account", old="not it", new="another long walk by the sea")
+    assert wrong.status_code == 422
+    assert "Your present password is not right." in wrong.get_data(as_text=True)
+    short = nurse.post("/account", old=PASSWORD, new="short")
+    assert "needs 12 or more" in short.get_data(as_text=True)
+    assert nurse.post("/account", old=PASSWORD, new="another long walk by the sea").status_code == 303
+    assert "Your password is changed." in nurse.text("/account")
+    assert tablet.client.get("/").status_code == 302
+
+
 def test_nothing_that_a_visitor_types_reaches_the_audit(visitor, clinic):
     visitor.sign_in("someone@private.example", "my secret words")
     with clinic.session() as session:

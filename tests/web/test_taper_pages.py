@@ -11,7 +11,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from followup.core.vocabulary import Severity, StaffRole, TaperStatus
-from followup.store.models import AuditEvent, CommunicationRequest, DetectedIssue, MedicationRequest, TaperPlan
+from followup.store.models import (
+    AuditEvent,
+    CommunicationRequest,
+    DetectedIssue,
+    MedicationRequest,
+    TaperPlan,
+)
 from tests import factories
 from tests.web import doors
 
@@ -38,7 +44,9 @@ class Desk:
                 role: factories.staff(session, clinic, role=role)
                 for role in (StaffRole.COORDINATOR, StaffRole.CLINICIAN, StaffRole.PRESCRIBER)
             }
-            self.stranger = factories.staff(session, factories.organization(session), role=StaffRole.PRESCRIBER)
+            self.stranger = factories.staff(
+                session, factories.organization(session), role=StaffRole.PRESCRIBER
+            )
         self.address = f"/plans/{self.plan.public_id}"
 
     def as_(self, role):
@@ -110,7 +118,10 @@ def test_a_prescriber_approves_exactly_the_version_that_was_read(desk):
     assert TaperStatus.APPROVED not in {one.status for one in desk.versions()}
     assert desk.approve().status_code == 303
     approved = desk.versions()[-1]
-    assert (approved.status, approved.approved_by) == (TaperStatus.APPROVED, desk.people[StaffRole.PRESCRIBER].id)
+    assert (approved.status, approved.approved_by) == (
+        TaperStatus.APPROVED,
+        desk.people[StaffRole.PRESCRIBER].id,
+    )
     with desk.house.session() as session:
         steps = session.scalars(
             select(CommunicationRequest).where(CommunicationRequest.taper_step_id.is_not(None))
@@ -178,7 +189,14 @@ def test_an_exclusion_leaves_the_rows_to_a_prescriber(desk):
     refused = desk.press(StaffRole.CLINICIAN, "draft", **RULE)
     assert refused.status_code == 422
     assert "A prescriber writes each row" in said(refused)
-    rows = {"starts_on": "2026-06-05", "unit": "1", "level_1": "5", "days_1": "3", "level_2": "4", "days_2": "3"}
+    rows = {
+        "starts_on": "2026-06-05",
+        "unit": "1",
+        "level_1": "5",
+        "days_1": "3",
+        "level_2": "4",
+        "days_2": "3",
+    }
     assert desk.press(StaffRole.CLINICIAN, "rows", **rows).status_code == 403
     assert desk.press(StaffRole.PRESCRIBER, "rows", **rows).status_code == 422, "4 to 0 is too large a drop"
     rows |= {"level_3": "2", "days_3": "3"}
@@ -213,7 +231,12 @@ def test_another_clinic_sees_nothing_and_changes_nothing(desk):
     assert stranger.get(desk.address, base_url=doors.PUBLIC_URL).status_code == 404
     assert "Ana Lopez" not in said(stranger.get("/plans", base_url=doors.PUBLIC_URL))
     token = doors.csrf(stranger, "/enrol")
-    fields = {"draft": RULE, "approve": {"digest": desk.versions()[-1].digest, "read": "1"}, "hold": {}, "resume": {}}
+    fields = {
+        "draft": RULE,
+        "approve": {"digest": desk.versions()[-1].digest, "read": "1"},
+        "hold": {},
+        "resume": {},
+    }
     for act, typed in fields.items():
         answer = stranger.post(
             f"{desk.address}/{act}", data={**typed, "csrf_token": token}, base_url=doors.PUBLIC_URL

@@ -44,7 +44,14 @@ def app(sqlite_url: str) -> Iterator[Flask]:
 
 
 def form(**over):
-    return {"MessageSid": "SM" + "1" * 32, "From": "+12025550123", "To": OURS, "Body": "hello", "NumMedia": "0", **over}
+    return {
+        "MessageSid": "SM" + "1" * 32,
+        "From": "+12025550123",
+        "To": OURS,
+        "Body": "hello",
+        "NumMedia": "0",
+        **over,
+    }
 
 
 def post(app, path, fields, *, raw=None, signature=None, content_type=FORM, base_url=doors.PUBLIC_URL):
@@ -85,7 +92,12 @@ def test_a_replayed_text_is_stored_once(app):
 @pytest.mark.parametrize("path", [INBOUND, STATUS])
 @pytest.mark.parametrize("signature", ["", "AAAA", "not base64 at all \u00e9"])
 def test_a_forged_request_is_403_and_leaves_nothing(app, path, signature):
-    assert post(app, path, form(MessageStatus="sent"), signature=signature.encode().decode("latin-1")).status_code == 403
+    assert (
+        post(
+            app, path, form(MessageStatus="sent"), signature=signature.encode().decode("latin-1")
+        ).status_code
+        == 403
+    )
     assert rows(app, Communication) == []
     assert rows(app, DeliveryReceipt) == []
 
@@ -94,7 +106,10 @@ def test_the_signature_is_checked_against_the_configured_address_whatever_the_he
     assert post(app, INBOUND, form(), base_url="https://evil.example.org").status_code == 200
     token = webhook_tokens(doors.house_of(app).settings)[0]
     elsewhere = sign(f"https://evil.example.org{INBOUND}", form(), token)
-    assert post(app, INBOUND, form(), signature=elsewhere, base_url="https://evil.example.org").status_code == 403
+    assert (
+        post(app, INBOUND, form(), signature=elsewhere, base_url="https://evil.example.org").status_code
+        == 403
+    )
 
 
 def test_a_doubled_key_is_400(app):
@@ -121,7 +136,9 @@ def test_an_oversized_body_is_413_and_is_not_stored(app):
     assert rows(app, Communication) == []
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""]
+)
 def test_what_is_no_form_is_400(app, content_type):
     assert post(app, INBOUND, form(), raw=b'{"Body": "hello"}', content_type=content_type).status_code == 400
 
@@ -138,7 +155,9 @@ def test_a_text_to_a_number_of_nobody_is_noted_and_answered_200(app):
     assert [one.action for one in rows(app, AuditEvent)] == ["inbound.misdirected"]
 
 
-def test_a_failure_of_understanding_still_answers_200_and_leaves_the_text_for_the_sweep(app, monkeypatch, caplog):
+def test_a_failure_of_understanding_still_answers_200_and_leaves_the_text_for_the_sweep(
+    app, monkeypatch, caplog
+):
     def broken(*_args, **_kwargs):
         raise RuntimeError("secret words of the patient")
 
@@ -173,7 +192,9 @@ def test_only_posts_are_taken(app):
 
 any_text = st.text(max_size=60)
 random_form = st.dictionaries(
-    st.sampled_from(["MessageSid", "SmsSid", "From", "To", "Body", "NumMedia", "MessageStatus", "ErrorCode", "Odd"]),
+    st.sampled_from(
+        ["MessageSid", "SmsSid", "From", "To", "Body", "NumMedia", "MessageStatus", "ErrorCode", "Odd"]
+    ),
     any_text,
     max_size=9,
 )
@@ -181,7 +202,11 @@ few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChec
 
 
 @few
-@given(raw=st.binary(max_size=300), signature=any_text, path=st.sampled_from([INBOUND, STATUS, f"{STATUS}?a=%ff"]))
+@given(
+    raw=st.binary(max_size=300),
+    signature=any_text,
+    path=st.sampled_from([INBOUND, STATUS, f"{STATUS}?a=%ff"]),
+)
 def test_random_bytes_never_break_it(shared, raw, signature, path):
     header = signature.encode("utf-8", "replace").decode("latin-1").replace("\r", "").replace("\n", "")
     before = len(rows(shared, Communication))

@@ -1,6 +1,8 @@
 """Ask a check-in's questions on one plain page; what is answered goes the same road as a text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -41,8 +43,9 @@ def ask(page: Page) -> ResponseReturnValue:
     """Show the questions that are not answered yet, none of them with an answer chosen."""
     if page.patient.care_plan_status in _OVER:
         return page.show("message.html", title=page.say("web_title"), text=page.say("web_closed"))
-    items, answered = _questions(page)
-    if not items and answered:
+    asked = _asked(page)
+    items = asked.wanted()
+    if not items and asked.done:
         change = url_for(".ask", token=page.token, all=1)
         return page.show("thanks.html", text=page.say("web_err_used"), change=change)
     return _shown(page, items, FormReader(MultiDict()))
@@ -59,22 +62,44 @@ def _shown(page: Page, items: Sequence[Item], form: FormReader, status: int = 20
     return shown, status
 
 
-def _questions(page: Page) -> tuple[list[Item], bool]:
-    """Return what this visit asks, and whether anything of the text was answered before."""
-    keys: Sequence[str] = ()
-    done: frozenset[str] = frozenset()
-    if page.link.request_id is not None:
-        with current_house().session() as session:
-            row = links.request_of_page(session, page.organization_id, page.link.request_id)
-            done = links.answered_questions(session, page.organization_id, page.link.request_id)
-        keys = row.message_keys if row else ()
-    everything = items_of(keys, current_house().knowledge.catalog, page.say)
-    if "more" in request.args:
-        return only(everything, FOLLOW_UPS), bool(done)
-    first = without(everything, FOLLOW_UPS)
-    if "all" in request.args:
-        return first, bool(done)
-    return without(first, frozenset(Question(one) for one in done)), bool(done)
+@dataclass(frozen=True)
+class Asked:
+    """The text whose questions a link opens: itself, all it asks, and what was answered before."""
+
+    request_id: UUID | None = None
+    items: tuple[Item, ...] = ()
+    done: frozenset[Question] = frozenset()
+
+    def wanted(self) -> list[Item]:
+        """Return what this visit asks: what is open, all of it again, or the closer questions."""
+        if "more" in request.args:
+            return only(self.items, FOLLOW_UPS)
+        first = without(self.items, FOLLOW_UPS)
+        return first if "all" in request.args else without(first, self.done)
+
+
+def _asked(page: Page) -> Asked:
+    """Return the questions of the text that brought the link, or of the check-in that this text is about."""
+    if page.link.request_id is None:
+        return Asked()
+    with current_house().session() as session:
+        own = links.request_of_page(session, page.organization_id, page.link.request_id)
+        if own is None:
+            return Asked()
+        rows = [own]
+        if not _items(page, own.message_keys):
+            recent = links.recent_questions(session, page.organization_id, page.patient.id, own.due_at)
+            # "Please answer the rest here" stands among the texts of its own check-in.
+            rows = sorted(recent, key=lambda row: own.message_key not in row.message_keys)
+        for row in rows:
+            if items := _items(page, row.message_keys):
+                done = links.answered_questions(session, page.organization_id, row)
+                return Asked(row.id, tuple(items), done)
+    return Asked(own.id)
+
+
+def _items(page: Page, keys: Sequence[str]) -> list[Item]:
+    return items_of(keys, current_house().knowledge.catalog, page.say)
 
 
 @bp.post("/c/<token>")
@@ -83,7 +108,8 @@ def _questions(page: Page) -> tuple[list[Item], bool]:
 @opens(LinkPurpose.CHECKIN)
 def answer(page: Page) -> ResponseReturnValue:
     """Take the answers; a fault shows the same page with everything still in it."""
-    form, (items, _) = FormReader(request.form), _questions(page)
+    form, asked = FormReader(request.form), _asked(page)
+    items = asked.wanted()
     answers = read_answers(items, form, page.say)
     words = read_words(_COMMENT, form, page.say)
     if not form.errors and not answers and not words:
@@ -92,19 +118,13 @@ def answer(page: Page) -> ResponseReturnValue:
                 form.fault(item.key, page.say("web_err_required"))
     if form.errors:
         return _shown(page, items, form, 422)
-    result = send_answers(page, answers, words=words)
-    if result.message_key is None and _goes_on(page, answers):
+    result = send_answers(page, answers, words=words, request_id=asked.request_id)
+    if result.message_key is None and _goes_on(asked, answers):
         return redirect(url_for(".ask", token=page.token, lang=page.language.value, more=1), 303)
     return thank(page, result, may_change=True)
 
 
-def _goes_on(page: Page, answers: dict[Question, str]) -> bool:
+def _goes_on(asked: Asked, answers: Mapping[Question, str]) -> bool:
     """Tell whether the withdrawal answer opens the five closer questions of this text."""
     said = parse_number(answers.get(Question.WITHDRAWAL, ""))
-    if said is None or said < FOLLOW_UP_FROM or page.link.request_id is None:
-        return False
-    with current_house().session() as session:
-        row = links.request_of_page(session, page.organization_id, page.link.request_id)
-    return row is not None and bool(
-        only(items_of(row.message_keys, current_house().knowledge.catalog, page.say), FOLLOW_UPS)
-    )
+    return said is not None and said >= FOLLOW_UP_FROM and bool(only(asked.items, FOLLOW_UPS))

@@ -40,4 +40,4 @@ def answer(page: Page) -> ResponseReturnValue:
     said = _SAID.get(FormReader(request.form).raw("answer"))
     if said is None:
         return _shown(page, 400)
-    return thank(page, send_answers(page, {Question.DISPOSAL: said}, words=""))
+    return thank(page, send_answers(page, {Question.DISPOSAL: said}))

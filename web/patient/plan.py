@@ -67,4 +67,4 @@ def _next(page: Page, steps: tuple[tuple[date, Decimal], ...], on: date) -> list
 @opens(LinkPurpose.PLAN)
 def trouble(page: Page) -> ResponseReturnValue:
     """Take "I have trouble with this" as a YES to the question that the step's text asks."""
-    return thank(page, send_answers(page, {Question.TAPER: "YES"}, words=""))
+    return thank(page, send_answers(page, {Question.TAPER: "YES"}))

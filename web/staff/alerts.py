@@ -29,7 +29,7 @@ LONGEST_NOTE = 4000  #: characters
 
 
 def may_take(member: Member, tier: Tier) -> bool:
-    """Tell whether a member may take an alert: anybody a routine one, else those who take alerts or are paged."""
+    """Tell whether a member may take an alert: a routine one anybody, else who takes alerts or is paged."""
     return tier not in _PAGED or member.role in TAKES_ALERTS or member.receives_pages
 
 

@@ -1,9 +1,10 @@
-"""The page behind the link of a page text: tier, clock, what it is about; one button. The words need a sign-in."""
+"""The page behind the link of a page text: tier, clock, what about, one button. The rest needs a sign-in."""
 
+import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -50,9 +51,14 @@ def _open(db: Session, token: str) -> Opened:
     return Opened(link, alert, me.id if me is not None and may_read else sent_to, may_read)
 
 
+def _this_link() -> str:
+    # Counted for each link: whoever hammers at one must not keep a colleague's page from being acknowledged.
+    return hashlib.sha256(request.path.encode()).hexdigest()[:16]
+
+
 @bp.get("/<token>")
 @public("link of a page text; shows nothing of the patient without a sign-in, and changes nothing")
-@limiter.limit("60 per minute")
+@limiter.limit("60 per minute", key_func=_this_link)
 def show(token: str) -> ResponseReturnValue:
     """Show what the page is about; opening it never acknowledges."""
     house = current_house()
@@ -63,8 +69,8 @@ def show(token: str) -> ResponseReturnValue:
         flags = alert_queries.active_flags(db, organization_id, alert.id)
         row = worklist.row_of(db, organization_id, alert.public_id) if opened.may_read else None
         audit.record(
-            db, organization_id, "alerts.open_page", now=now, staff_id=opened.actor_id, entity=alert.public_id,
-            words=opened.may_read,
+            db, organization_id, "alerts.open_page", now=now, staff_id=opened.actor_id,
+            entity=alert.public_id, words=opened.may_read,
         )  # fmt: skip
     return render_template(
         "staff/page.html",
@@ -92,7 +98,7 @@ def _who(row: worklist.Waiting) -> str:
 
 @bp.post("/<token>")
 @public("link of a page text; acts as the member of staff it was sent to")
-@limiter.limit("20 per minute")
+@limiter.limit("20 per minute", key_func=_this_link)
 def acknowledge(token: str) -> ResponseReturnValue:
     """Take the alert as the signed-in member, or as the member the link was sent to."""
     house = current_house()

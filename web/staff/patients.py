@@ -1,5 +1,6 @@
 """Patients of a clinic: find one, read the whole story, write to them, stop the texts at their wish."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,12 +20,13 @@ from followup.core.vocabulary import (
     Channel,
     ConsentStatus,
     Lane,
+    Language,
     Tier,
 )
 from followup.messages.segments import segments, to_gsm
 from followup.services import audit, consent, replying
 from followup.services.replying import NamesADrug
-from followup.store.queries import patients, timeline, worklist
+from followup.store.queries import numbers, patients, timeline, worklist
 from followup.store.queries import staff as staff_queries
 from followup.tasks.outbound import ring
 from web import charts, days, story, words
@@ -33,6 +35,7 @@ from web.house import current_house
 
 bp = Blueprint("patients", __name__, url_prefix="/patients")
 
+_PLACE = re.compile(r"\{[a-z_]+\}")
 _LONGEST_SEARCH = 80  #: characters
 _SHORTEST_CHART = 21  #: days on the axis before the course is that long
 
@@ -47,8 +50,8 @@ def listing() -> ResponseReturnValue:
         page = patients.listed(db, me.organization_id, text=text, after=after)
         audit.record(db, me.organization_id, "patients.list", now=now, staff_id=me.id, rows=len(page.rows))
     return render_template(
-        "staff/patients.html", here="/patients", page=page, text=text, after=after, days=days, years=words.years,
-        story=story,
+        "staff/patients.html", here="/patients", page=page, text=text, after=after, days=days,
+        years=words.years, story=story,
     )  # fmt: skip
 
 
@@ -88,6 +91,7 @@ def _page(
         story=story,
         years=words.years,
         longest=replying.LONGEST,
+        wording=lambda key: _wording(key, header.language),
         lines=list(_lines(facts, me.time_zone)),
         danger=_danger(facts["happened"]),
         why_not=_why_not(header, facts["roads"]),
@@ -95,6 +99,11 @@ def _page(
         **_numbers(facts, header, now),
     )
     return shown, status
+
+
+def _wording(key: str, language: Language) -> str:
+    """Return a text of the catalogue as it stands there; what is filled when it goes out is left as dots."""
+    return _PLACE.sub("…", current_house().knowledge.catalog.get(key).words(language).text)
 
 
 def _before() -> datetime | None:
@@ -116,8 +125,8 @@ def _facts(db: Session, organization_id: UUID, public_id: str, before: datetime 
         "happened": timeline.happened(db, organization_id, header.id),
         "next_texts": timeline.next_texts(db, organization_id, header.id),
         "missed": timeline.not_sent(db, organization_id, header.id),
-        "answers": patients.answers(db, organization_id, header.id),
-        "levels": patients.levels(db, organization_id, header.plan_id) if header.plan_id else (),
+        "answers": numbers.answers(db, organization_id, header.id),
+        "levels": numbers.levels(db, organization_id, header.plan_id) if header.plan_id else (),
         "moments": worklist.moments(db, organization_id, [header.id]).get(header.id, ()),
         "before": before,
         "older": said[0].at.isoformat() if len(said) >= timeline.LONGEST else None,

@@ -43,17 +43,30 @@ def desk() -> ResponseReturnValue:
 @bp.get("/plans/<public_id>")
 def show(public_id: str) -> ResponseReturnValue:
     """Show the newest version with its arithmetic, limits and warnings."""
-    return _page(public_id, FormReader(MultiDict()))
+    return _page(public_id)
 
 
-def _page(public_id: str, form: FormReader, status: int = 200) -> ResponseReturnValue:
+def _page(public_id: str, form: FormReader | None = None, status: int = 200) -> ResponseReturnValue:
     house, me, now = current_house(), current_staff(), current_house().clock.now()
     with house.session() as session:
         shown = _read(session, public_id)
+        form = form or _filled_in(shown["plan"], shown["sheet"])
         audit.record(session, me.organization_id, "plans.view", now=now, staff_id=me.id, entity=public_id)
     return render_template(
         "staff/taper.html", form=form, units=_UNITS, manual_rows=MANUAL_ROWS, **shown
     ), status
+
+
+def _filled_in(plan: Any, sheet: taper_sheet.Sheet | None) -> FormReader:
+    """Return the form with the terms of the version in sight, to work it out again."""
+    if plan is None or sheet is None:
+        return FormReader(MultiDict())
+    terms = {
+        "starts_on": plan.starts_on.isoformat(),
+        "step_days": str((sheet.rows[0].ends_on - sheet.rows[0].starts_on).days + 1),
+        "unit": f"{plan.unit.normalize():f}",
+    }
+    return FormReader(MultiDict(terms))
 
 
 def _read(session: Session, public_id: str) -> dict[str, Any]:

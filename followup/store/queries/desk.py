@@ -85,7 +85,7 @@ def staff_name(session: Session, organization_id: UUID, staff_id: UUID | None) -
 
 
 def waiting(session: Session, organization_id: UUID) -> Sequence[OnDesk]:
-    """Return a clinic's running plans: drafts that wait for approval first, then held, running, and none yet."""
+    """Return a clinic's running plans: drafts that wait for approval first, then held ones, then the rest."""
     rows: Sequence[Any] = session.execute(
         select(
             CarePlan.public_id,

@@ -1,17 +1,17 @@
 """Open the links that we handed out: what a token stands for, and what its page shows of one patient.
 
-`opened_link` reads across clinics: the token itself, signed with the installation's key, is the right to see one page.
-Everything after it takes the clinic that the link belongs to.
+`opened_link` reads across clinics: the token itself, signed with the installation's key, is the right to see one
+page. Everything after it takes the clinic that the link belongs to.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from followup.core.vocabulary import (
@@ -20,6 +20,8 @@ from followup.core.vocabulary import (
     Channel,
     Language,
     LinkPurpose,
+    Question,
+    RequestOrigin,
     RequestStatus,
     TaperStatus,
 )
@@ -35,6 +37,8 @@ from followup.store.models import (
     TaperPlan,
 )
 
+#: A link is good for 24 hours, and the text that it belongs to went at most a day before it.
+_RECENT = timedelta(hours=48)
 _STANDING = (TaperStatus.APPROVED, TaperStatus.ON_HOLD)
 
 
@@ -131,14 +135,37 @@ def request_of_page(session: Session, organization_id: UUID, request_id: UUID) -
     ).one_or_none()
 
 
-def answered_questions(session: Session, organization_id: UUID, request_id: UUID) -> frozenset[str]:
-    """Return the questions of one text that have an answer already, by whatever road it came."""
+def recent_questions(
+    session: Session, organization_id: UUID, patient_id: UUID, before: datetime
+) -> Sequence[CommunicationRequest]:
+    """Return the planned texts that went to a patient in the two days before an instant, the newest first."""
+    return session.scalars(
+        select(CommunicationRequest)
+        .where(
+            CommunicationRequest.organization_id == organization_id,
+            CommunicationRequest.patient_id == patient_id,
+            CommunicationRequest.origin == RequestOrigin.PLANNED,
+            CommunicationRequest.status.in_((RequestStatus.IN_PROGRESS, RequestStatus.COMPLETED)),
+            CommunicationRequest.due_at <= before,
+            CommunicationRequest.due_at > before - _RECENT,
+        )
+        .order_by(CommunicationRequest.due_at.desc(), CommunicationRequest.id.desc())
+    ).all()
+
+
+def answered_questions(
+    session: Session, organization_id: UUID, asked: CommunicationRequest
+) -> frozenset[Question]:
+    """Return the questions that the patient answered to a text or since it was due, by whatever road."""
     return frozenset(
-        question.value
-        for question in session.scalars(
+        session.scalars(
             select(QuestionnaireResponse.question).where(
                 QuestionnaireResponse.organization_id == organization_id,
-                QuestionnaireResponse.request_id == request_id,
+                QuestionnaireResponse.patient_id == asked.patient_id,
+                or_(
+                    QuestionnaireResponse.request_id == asked.id,
+                    QuestionnaireResponse.authored_at >= asked.due_at,
+                ),
             )
         )
     )

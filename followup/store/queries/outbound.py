@@ -6,12 +6,14 @@ The gates stand here once: the claim asks that all are open, the expiry asks whi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
+    Engine,
+    Integer,
     Update,
     and_,
     bindparam,
@@ -51,6 +53,7 @@ from followup.store.models import (
     Suppression,
 )
 from followup.store.models import CommunicationRequest as Request
+from followup.store.session import autocommitted
 
 #: The one text that still goes to an address which has just told us STOP.
 CONFIRMS_STOP = ("auto_optout", "auto_optout_danger", "email_optout_done")
@@ -94,7 +97,8 @@ def _literal(column: Any, operator: str, word: Any) -> ColumnElement[bool]:
 
 
 def _exists(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    return select(1).where(*conditions).correlate(Request).exists()
+    # A scalar, not EXISTS: PostgreSQL would read all patients' consents into a hash to look up a hundred.
+    return select(1).where(*conditions).limit(1).correlate(Request).scalar_subquery().is_not(None)
 
 
 def _plan_of_request() -> ColumnElement[bool]:
@@ -194,11 +198,14 @@ def _shut() -> dict[str, ColumnElement[bool]]:
     }
 
 
-def claim(lane: Lane, *, now: datetime, limit: int, lease_until: datetime) -> Update:
-    """Take up to `limit` due and allowed requests of one lane, of all clinics; for `session.autocommitted`.
+@cache
+def claim(lane: Lane) -> Update:
+    """Return the statement that takes due and allowed requests of one lane, of all clinics.
 
-    The gates live here, so that a STOP committed before the claim is honoured. `claimed` reads the rows.
+    Its parameters are `at_now`, `most` and `until`. The gates live here, so that a STOP committed before the
+    claim is honoured. Built once: building costs more than an idle claim.
     """
+    now = bindparam("at_now", type_=Request.expires_at.type)
     due = (
         select(Request.id)
         .where(
@@ -209,20 +216,22 @@ def claim(lane: Lane, *, now: datetime, limit: int, lease_until: datetime) -> Up
             *(~shut for shut in _shut().values()),
         )
         .order_by(Request.next_attempt_at, Request.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer()))
         .with_for_update(of=Request, skip_locked=True)
     )
     picked = due.cte("picked").prefix_with("MATERIALIZED")
+    until = bindparam("until", type_=Request.lease_until.type)
     return (
         update(Request)
         .where(Request.id.in_(select(picked.c.id)))
-        .values(status=RequestStatus.IN_PROGRESS, lease_until=lease_until, attempt=Request.attempt + 1)
+        .values(status=RequestStatus.IN_PROGRESS, lease_until=until, attempt=Request.attempt + 1)
         .returning(*(getattr(Request, name) for name in Claimed.__dataclass_fields__))
     )
 
 
-def claimed(rows: Sequence[Row[Any]]) -> list[Claimed]:
-    """Return what the claim's rows say, in the order in which they were due."""
+def take(engine: Engine, lane: Lane, *, now: datetime, limit: int, lease_until: datetime) -> list[Claimed]:
+    """Run the claim in a transaction of its own; return up to `limit` requests in the order they were due."""
+    rows = autocommitted(engine, claim(lane), {"at_now": now, "most": limit, "until": lease_until})
     return sorted((Claimed(**row._mapping) for row in rows), key=lambda one: (one.due_at, one.id))
 
 

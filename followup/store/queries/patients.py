@@ -1,6 +1,5 @@
-"""Read models of patients: the list, the header of one, their answers and their plan."""
+"""Read models of patients: the list, the header of one, their addresses and prescription."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,9 +16,7 @@ from followup.core.vocabulary import (
     ConsentStatus,
     Course,
     Language,
-    Question,
     SuppressionReason,
-    TaperStatus,
     Tier,
 )
 from followup.store.models import (
@@ -28,10 +25,7 @@ from followup.store.models import (
     ContactPoint,
     MedicationRequest,
     Patient,
-    QuestionnaireResponse,
     Suppression,
-    TaperPlan,
-    TaperStep,
 )
 from followup.store.queries.people import newest_plan_id, worst_open_tier
 
@@ -120,28 +114,6 @@ class Prescription:
     max_units_per_day: Decimal
     dispensed_units: Decimal | None
     mme_per_day: Decimal | None
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One answer, newest version."""
-
-    question: Question
-    number: Decimal | None
-    yes: bool | None
-    local_on: date
-    communication_id: UUID
-
-
-@dataclass(frozen=True)
-class Level:
-    """One step of the standing taper."""
-
-    version: int
-    status: TaperStatus
-    starts_on: date
-    days: int
-    max_units: Decimal
 
 
 def listed(
@@ -314,38 +286,3 @@ def prescription(session: Session, organization_id: UUID, patient_id: UUID) -> P
         .limit(1)
     ).one_or_none()
     return Prescription(*row) if row is not None else None
-
-
-def answers(session: Session, organization_id: UUID, patient_id: UUID) -> tuple[Answered, ...]:
-    """Return a patient's answers, oldest first; of one that was corrected only the correction."""
-    rows = session.execute(
-        select(
-            QuestionnaireResponse.question,
-            QuestionnaireResponse.number,
-            QuestionnaireResponse.yes,
-            QuestionnaireResponse.local_on,
-            QuestionnaireResponse.communication_id,
-        )
-        .where(
-            QuestionnaireResponse.organization_id == organization_id,
-            QuestionnaireResponse.patient_id == patient_id,
-            QuestionnaireResponse.status == "completed",
-        )
-        .order_by(QuestionnaireResponse.authored_at, QuestionnaireResponse.id)
-    )
-    return tuple(Answered(*row) for row in rows)
-
-
-def levels(session: Session, organization_id: UUID, plan_id: UUID) -> Sequence[Level]:
-    """Return the steps of the taper that a prescriber approved, running or on hold; never of a draft."""
-    rows = session.execute(
-        select(TaperPlan.version, TaperPlan.status, TaperStep.starts_on, TaperStep.days, TaperStep.max_units)
-        .join(TaperStep, TaperStep.taper_plan_id == TaperPlan.id)
-        .where(
-            TaperPlan.organization_id == organization_id,
-            TaperPlan.care_plan_id == plan_id,
-            TaperPlan.status.in_((TaperStatus.APPROVED, TaperStatus.ON_HOLD)),
-        )
-        .order_by(TaperStep.sequence)
-    )
-    return [Level(*row) for row in rows]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session, aliased
 
 from followup.core.vocabulary import Channel, CommunicationStatus, Direction, Language
 from followup.store.models import (
@@ -136,32 +136,32 @@ def _on_the_phone() -> ColumnElement[bool]:
     return or_(Communication.direction == Direction.IN, Communication.status.in_(_ARRIVED))
 
 
-def _latest(person: InstrumentedAttribute[Any], key: InstrumentedAttribute[Any]) -> Any:
-    return select(func.max(Communication.created_at)).where(person == key, _on_the_phone()).scalar_subquery()
+def _latest(person: str, owner: type[Any]) -> Any:
+    said = aliased(Communication)
+    arrived = or_(said.direction == Direction.IN, said.status.in_(_ARRIVED))
+    found = select(func.max(said.created_at)).where(getattr(said, person) == owner.id, arrived)
+    return found.correlate(owner).scalar_subquery()
 
 
-def _fresh(person: InstrumentedAttribute[Any], key: InstrumentedAttribute[Any]) -> Any:
-    wrote = (
-        select(func.max(Communication.created_at))
-        .where(person == key, Communication.direction == Direction.IN)
-        .scalar_subquery()
+def _fresh(person: str, owner: type[Any]) -> Any:
+    said, wrote = aliased(Communication), aliased(Communication)
+    later = select(wrote.id).where(
+        getattr(wrote, person) == owner.id,
+        wrote.direction == Direction.IN,
+        wrote.created_at >= said.created_at,
     )
-    return (
-        select(func.count())
-        .where(
-            person == key,
-            Communication.direction == Direction.OUT,
-            Communication.status.in_(_ARRIVED),
-            or_(wrote.is_(None), Communication.created_at > wrote),
-        )
-        .scalar_subquery()
+    found = select(func.count(said.id)).where(
+        getattr(said, person) == owner.id,
+        said.direction == Direction.OUT,
+        said.status.in_(_ARRIVED),
+        ~later.correlate(owner, said).exists(),
     )
+    return found.correlate(owner).scalar_subquery()
 
 
 def _patients(session: Session, organization_id: UUID, *which: ColumnElement[bool]) -> list[Phone]:
-    person = Communication.patient_id
     found: Select[Any] = (
-        select(Patient, CarePlan, _latest(person, Patient.id), _fresh(person, Patient.id))
+        select(Patient, CarePlan, _latest("patient_id", Patient), _fresh("patient_id", Patient))
         .outerjoin(CarePlan, and_(CarePlan.patient_id == Patient.id, CarePlan.id == newest_plan_id()))
         .where(Patient.organization_id == organization_id, *which)
         .order_by(Patient.created_at, Patient.id)
@@ -217,13 +217,12 @@ def _patient_phone(
 
 
 def _staff(session: Session, organization_id: UUID, *which: ColumnElement[bool]) -> list[Phone]:
-    person = Communication.staff_id
     found = (
         select(
             StaffUser,
             Organization.time_zone,
-            _latest(person, StaffUser.id),
-            _fresh(person, StaffUser.id),
+            _latest("staff_id", StaffUser),
+            _fresh("staff_id", StaffUser),
         )
         .join(Organization, Organization.id == StaffUser.organization_id)
         .where(StaffUser.organization_id == organization_id, StaffUser.is_active.is_(True), *which)

@@ -144,7 +144,6 @@ def said(
         .where(
             Communication.organization_id == organization_id,
             Communication.patient_id == patient_id,
-            Communication.staff_id.is_(None),
             or_(CommunicationRequest.audience.is_(None), CommunicationRequest.audience == Audience.PATIENT),
         )
     )

@@ -194,7 +194,6 @@ def moments(
         .where(
             Communication.organization_id == organization_id,
             Communication.patient_id.in_(patient_ids),
-            Communication.staff_id.is_(None),
         )
         .order_by(at)
     )

@@ -1,0 +1,59 @@
+"""Unknown senders, shared phones, wrong numbers, other languages of a phone: a person looks, and nobody is guessed."""
+
+from sqlalchemy import func, select
+
+from followup.core.vocabulary import AlertKind, Tier
+from followup.store.models import QuestionnaireResponse
+from tests.world import Person, World
+
+
+def test_a_stranger_gets_a_neutral_answer_and_a_person_looks(world: World) -> None:
+    stranger = Person(world, "+12025550177")
+    stranger.texts("hello is this the knee place")
+    assert len(stranger.received) == 1
+    [alert] = world.alerts()
+    assert (alert.kind, alert.tier) == (AlertKind.UNKNOWN_SENDER, Tier.ROUTINE)
+
+
+def test_a_shared_phone_never_binds_a_number_and_danger_pages_for_all(world: World) -> None:
+    nurse = world.staff()
+    ana = world.enrol(phone="+12025550178")
+    ben = world.enrol(phone="+12025550178", shared=True, says_yes=False)
+    world.forward(days=1)
+    ana.forget()
+    ana.texts("9")
+    with world.session() as session:
+        assert session.scalar(select(func.count()).select_from(QuestionnaireResponse)) == 0
+    assert {alert.kind for alert in world.alerts()} == {AlertKind.SHARED_PHONE}
+    ana.texts("he is not breathing right and his lips are blue")
+    paged = [text for text in nurse.received if "EMERGENCY" in text or "got worse" in text]
+    assert len(paged) >= 2
+    assert ben.patient is not None
+
+
+def test_a_picture_without_words_is_read_by_a_person(world: World) -> None:
+    ana = world.enrol()
+    ana.forget()
+    ana.texts("", media=1)
+    assert len(ana.received) == 1
+    assert world.alerts()[-1].tier is Tier.ROUTINE
+
+
+def test_the_same_text_delivered_five_times_has_one_effect(world: World) -> None:
+    world.staff()
+    ana = world.enrol()
+    ana.forget()
+    for _ in range(5):
+        ana.texts("my throat is closing up", sid="SM" + "7" * 32)
+    assert len(ana.received) == 1
+    assert len(world.alerts()) == 1
+
+
+def test_while_an_emergency_is_open_only_safety_texts_go_out(world: World) -> None:
+    world.staff()
+    ana = world.enrol()
+    ana.texts("i want to kill myself")
+    ana.forget()
+    world.forward(days=1, hours=8)
+    assert ana.received
+    assert not [text for text in ana.received if "How is your pain" in text]
