@@ -59,7 +59,7 @@ def knowledge() -> Knowledge:
 
 
 def form(**over: Any) -> Enrolment:
-    """Return a filled-in form without a fault; keywords change a field, `rx` holds changes of the prescription."""
+    """Return a form without a fault; keywords change its fields, `rx` those of the prescription."""
     values: dict[str, Any] = {
         "given_name": "Ana",
         "family_name": "Lopez",

@@ -1,4 +1,4 @@
-"""What staff see before saving is what the patient gets: the same texts, at the same times, in the same words."""
+"""What staff see before saving is what the patient gets: the same texts, times and words."""
 
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo

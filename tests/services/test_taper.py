@@ -11,6 +11,7 @@ from followup.core.errors import Conflict, Forbidden, TaperRefused
 from followup.core.vocabulary import (
     AlertKind,
     AlertStatus,
+    Channel,
     Course,
     Fact,
     MedicationStatus,
@@ -422,8 +423,8 @@ def test_a_resumed_taper_of_a_patient_who_stopped_texts_waits_for_them(session, 
     person = people.patient_of(session, running)
     hold(session, running)
     consents.opt_out(
-        session, running.organization_id, channel=people.invitation(session, running).channel, address=address,
-        patients=[person], communication_id=None, knowledge=KNOWLEDGE, now=NOW,
+        session, running.organization_id, channel=Channel.SMS, address=address, patients=[person],
+        communication_id=None, knowledge=KNOWLEDGE, now=NOW,
     )  # fmt: skip
     resume(session, running, doctor, NOW)
     assert step_rows(session, running) == []

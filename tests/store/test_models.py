@@ -1,4 +1,4 @@
-"""Rows keep what they promise on both databases: aware UTC times, exact amounts, enums by value, natural keys."""
+"""Rows keep what they promise on both databases: aware times, exact amounts, words, natural keys."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal

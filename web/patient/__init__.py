@@ -33,6 +33,7 @@ def show_too_old(error: TooOld) -> ResponseReturnValue:
     return error.page.show("message.html", text=error.page.say("web_err_expired")), 410
 
 
+@bp.errorhandler(500)
 @bp.errorhandler(HTTPException)
 def show_refusal(error: HTTPException) -> ResponseReturnValue:
     """Say that a link opens nothing, or that there were too many tries; the clinic is not known here."""

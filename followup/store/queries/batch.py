@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 import psycopg
@@ -42,22 +43,27 @@ def update_many(
     """
     if not rows:
         return
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(statement(_unnested(types, rows)))
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    built = _built(statement, tuple(types.items()), on_postgresql)
+    if on_postgresql:
+        session.connection().execute(built, {_PREFIX + name: [row[name] for row in rows] for name in types})
     else:
-        prefixed = [{_PREFIX + name: row[name] for name in types} for row in rows]
-        session.connection().execute(statement(_bound(types)), prefixed)
+        session.connection().execute(built, [{_PREFIX + name: row[name] for name in types} for row in rows])
+
+
+@cache  # building and reading such a statement costs more than running it
+def _built(
+    statement: Callable[[Source], Update], types: tuple[tuple[str, TypeEngine[Any]], ...], on_postgresql: bool
+) -> Update:
+    return statement(_unnested(dict(types)) if on_postgresql else _bound(dict(types)))
 
 
 def _bound(types: Mapping[str, TypeEngine[Any]]) -> Source:
     return lambda name: bindparam(_PREFIX + name, type_=types[name])
 
 
-def _unnested(types: Mapping[str, TypeEngine[Any]], rows: Sequence[Mapping[str, Any]]) -> Source:
-    arrays = [
-        bindparam(_PREFIX + name, [row[name] for row in rows], type_=ARRAY(kind))
-        for name, kind in types.items()
-    ]
+def _unnested(types: Mapping[str, TypeEngine[Any]]) -> Source:
+    arrays = [bindparam(_PREFIX + name, type_=ARRAY(kind)) for name, kind in types.items()]
     columns = [column(name, kind) for name, kind in types.items()]
     values = func.unnest(*arrays).table_valued(*columns).render_derived("fresh")
     return lambda name: values.c[name]

@@ -1,7 +1,7 @@
 """Open the links that we handed out: what a token stands for, and what its page shows of one patient.
 
-`opened_link` reads across clinics: the token itself, signed with the installation's key, is the right to see one
-page. Everything after it takes the clinic that the link belongs to.
+`opened_link` reads across clinics: the token itself, signed with the installation's key, is the right to see
+one page. Everything after it takes the clinic that the link belongs to.
 """
 
 from collections.abc import Mapping, Sequence
