@@ -52,7 +52,7 @@ coverage: pytest
 	  --include='followup/clinical/*,followup/messages/*,followup/protocols/*,followup/core/*'
 
 bench: $(VENV)/.dev ## Measure the hot paths against their floors
-	@for file in benchmarks/bench_*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
+	@for file in benchmarks/*.py; do $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" || exit 1; done
 
 migration: $(VENV)/.dev ## Write the next numbered migration: make migration m="add a column"
 	@test -n "$(m)" || { echo 'Say what it does: make migration m="add a column"'; exit 2; }

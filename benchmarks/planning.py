@@ -1,4 +1,4 @@
-"""Plan 10,000 patients of about 40 texts on real PostgreSQL; the floor is the same rows by one bare executemany."""
+"""Plan 10,000 patients of about 40 texts on real PostgreSQL, beside a copy of the rows inside the server."""
 
 import json
 import sys
@@ -36,19 +36,62 @@ def cohort(sessions: Sessions, patients: int) -> list:
     people, plans, consents = [], [], []
     for n in range(patients):
         patient, plan, owned = new_id(), new_id(), {"created_at": NOW, "organization_id": clinic}
-        people.append({**owned, "id": patient, "public_id": public_id("pat"), "given_name": "A", "family_name": "B",
-                       "language": Language.EN, "time_zone": ZONES[n % 5]})
-        plans.append({**owned, "id": plan, "public_id": public_id("plan"), "patient_id": patient,
-                      "protocol_name": "default", "protocol_version": protocol.version,
-                      "protocol_digest": protocol.digest, "status": CarePlanStatus.ACTIVE,
-                      "course": list(Course)[n % 3], "procedure": "x", "discharge_on": date(2026, 11, 20 + n % 5),
-                      "ends_on": date(2027, 1, 5), "facts": int(Fact.CONSENTED | Fact.STILL_TAKING | Fact.SUPPORT_ON)})
-        consents.append({**owned, "id": new_id(), "patient_id": patient, "channel": Channel.SMS,
-                         "address": f"+1202{n:07d}", "status": ConsentStatus.ACTIVE, "language": Language.EN,
-                         "wording_key": "consent_invite", "wording_version": "1", "open_until": NOW})
+        people.append(
+            {
+                **owned,
+                "id": patient,
+                "public_id": public_id("pat"),
+                "given_name": "A",
+                "family_name": "B",
+                "language": Language.EN,
+                "time_zone": ZONES[n % 5],
+            }
+        )
+        plans.append(
+            {
+                **owned,
+                "id": plan,
+                "public_id": public_id("plan"),
+                "patient_id": patient,
+                "protocol_name": "default",
+                "protocol_version": protocol.version,
+                "protocol_digest": protocol.digest,
+                "status": CarePlanStatus.ACTIVE,
+                "course": list(Course)[n % 3],
+                "procedure": "x",
+                "discharge_on": date(2026, 11, 20 + n % 5),
+                "ends_on": date(2027, 1, 5),
+                "facts": int(Fact.CONSENTED | Fact.STILL_TAKING | Fact.SUPPORT_ON),
+            }
+        )
+        consents.append(
+            {
+                **owned,
+                "id": new_id(),
+                "patient_id": patient,
+                "channel": Channel.SMS,
+                "address": f"+1202{n:07d}",
+                "status": ConsentStatus.ACTIVE,
+                "language": Language.EN,
+                "wording_key": "consent_invite",
+                "wording_version": "1",
+                "open_until": NOW,
+            }
+        )
     with sessions.begin() as session:
-        session.add(Organization(id=clinic, created_at=NOW, public_id=public_id("org"), name="Bench",
-                                 time_zone=ZONES[0], phone="+12025550100", hours={}, hours_text={}, holidays=[]))
+        session.add(
+            Organization(
+                id=clinic,
+                created_at=NOW,
+                public_id=public_id("org"),
+                name="Bench",
+                time_zone=ZONES[0],
+                phone="+12025550100",
+                hours={},
+                hours_text={},
+                holidays=[],
+            )
+        )
         session.flush()
         for model, rows in ((Patient, people), (CarePlan, plans), (Consent, consents)):
             session.execute(insert(model), rows)
@@ -66,7 +109,7 @@ def plan_all(sessions: Sessions, plan_ids: list) -> float:
 
 
 def bare_insert(sessions: Sessions, rows: int) -> float:
-    """Copy `rows` of the planned rows into a bare table of the same columns by INSERT .. SELECT; return seconds."""
+    """Copy `rows` planned rows into a bare table of the same columns by INSERT .. SELECT; return seconds."""
     with sessions.begin() as session:
         session.execute(text("CREATE TABLE floor (LIKE communication_requests INCLUDING INDEXES)"))
         began = time.perf_counter()
@@ -84,9 +127,19 @@ def main(patients: int) -> None:
         with sessions() as session:
             rows = session.scalar(select(func.count()).select_from(CommunicationRequest)) or 0
         floor = bare_insert(sessions, rows)
-    print(json.dumps({"path": "planning", "patients": patients, "rows": rows, "rows_per_s": round(rows / seconds),
-                      "goal_rows_per_s": 20_000, "server_side_copy_rows_per_s": round(rows / floor),
-                      "ratio_to_copy": round(floor / seconds, 3)}))
+    print(
+        json.dumps(
+            {
+                "path": "planning",
+                "patients": patients,
+                "rows": rows,
+                "rows_per_s": round(rows / seconds),
+                "goal_rows_per_s": 20_000,
+                "server_side_copy_rows_per_s": round(rows / floor),
+                "ratio_to_copy": round(floor / seconds, 3),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

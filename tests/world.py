@@ -1,4 +1,4 @@
-"""The whole service in one process, on a clock that only the story moves: people enrol, text, and get texts."""
+"""The whole service in one process, on a clock that only the story moves: people enrol, text, get texts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,19 @@ from followup.core.vocabulary import (
 from followup.providers.ports import InboundMessage, Outgoing
 from followup.providers.sandbox import SandboxSender
 from followup.runtime import Runtime, build_runtime
-from followup.services import clinics, drain, enrolment, escalation, expiry, inbound, invitations, leases, staff, taper
+from followup.services import (
+    clinics,
+    drain,
+    enrolment,
+    escalation,
+    expiry,
+    inbound,
+    invitations,
+    leases,
+    staff,
+    taper,
+)
+from followup.services.enrolment_form import Enrolment, Rx
 from followup.settings import Carrier, Environment, Settings
 from followup.store.models import Alert, CarePlan, CommunicationRequest, Organization, Patient, StaffUser
 from followup.store.queries import tapers
@@ -101,7 +113,7 @@ class World:
         now = self.clock.now()
         on = discharge_on or now.astimezone(ZoneInfo(zone)).date()
         number = phone or f"+1202555{next(self._phones):04d}"
-        form = enrolment.Enrolment(
+        form = Enrolment(
             given_name="Ana",
             family_name="Lopez",
             birth_on=date(1971, 3, 9),
@@ -115,13 +127,15 @@ class World:
             course=course,
             support=support,
             shared_phone_ok=shared,
-            rx=enrolment.Rx("oxycodone", Decimal(5), Decimal(6), regular, first_taken_on=on - timedelta(days=4)),
+            rx=Rx("oxycodone", Decimal(5), Decimal(6), regular, first_taken_on=on - timedelta(days=4)),
         )
         with self.session() as session:
             done = enrolment.enrol(
                 session, self.clinic.id, form, by=None, knowledge=self.house.knowledge, now=now
             )
-            patient = session.scalars(select(Patient).where(Patient.public_id == done.patient_public_id)).one()
+            patient = session.scalars(
+                select(Patient).where(Patient.public_id == done.patient_public_id)
+            ).one()
         person = Person(self, number, patient)
         if says_yes:
             self.forward(minutes=10)

@@ -127,6 +127,8 @@ def _replay(house: Runtime, cases: Sequence[Case], digest: str, to: str, wait: f
             taken = sum(shown_posts)
     _wait(house, sids, wait)
     report = replay_report.judge(house.engine, sids, posted=len(ready), refused=len(ready) - taken)
+    if report.is_good:  # else they stay, to be looked at
+        replaying.close_alerts(house.sessions, digest=digest, now=house.clock.now())
     return report, report.stored - before
 
 

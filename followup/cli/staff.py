@@ -1,5 +1,7 @@
 """`followup staff`: a clinic's first account, and the ones after it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from uuid import UUID
 
@@ -42,8 +44,7 @@ def clinic(
     holidays: tuple[date, ...],
 ) -> None:
     """Add a clinic; prints its id for `followup staff add --clinic`."""
-    house = build_runtime()
-    with house.session() as session:
+    with _opened() as house, house.session() as session:
         made = clinics.add(
             session,
             name=name,
@@ -72,8 +73,7 @@ def add(
     clinic_id: str, name: str, email: str, phone: str | None, role: str, pages: bool, password: str
 ) -> None:
     """Add a member of staff to a clinic."""
-    house = build_runtime()
-    with house.session() as session:
+    with _opened() as house, house.session() as session:
         user, _ = staff_service.add(
             session,
             _clinic(house, clinic_id),
@@ -86,6 +86,15 @@ def add(
             now=house.clock.now(),
         )
         click.echo(f"{user.public_id} can sign in.")
+
+
+@contextmanager
+def _opened() -> Iterator[Runtime]:
+    house = build_runtime()
+    try:
+        yield house
+    finally:
+        house.engine.dispose()
 
 
 def _clinic(house: Runtime, public_id: str) -> UUID:

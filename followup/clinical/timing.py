@@ -83,7 +83,9 @@ def open_window(day: date, zone: str, narrow: tuple[time, time] | None = None) -
     return _instant(day, hours.opens, zone), _instant(day, hours.closes, zone)
 
 
-@lru_cache(maxsize=16_384)  # a cohort shares its days, hours and zones; zone arithmetic is most of planning's work
+@lru_cache(
+    maxsize=16_384
+)  # a cohort shares its days, hours and zones; zone arithmetic is most of planning's work
 def due(
     day: date, wall_time: time, window_hours: int, zone: str, narrow: tuple[time, time] | None = None
 ) -> Window:

@@ -20,7 +20,7 @@ class _Order:
         self._last = 0
 
     def next(self) -> int:
-        """Return 60 bits: 48 of milliseconds, 12 of a counter; more than 4,096 in one borrow from the next."""
+        """Return 60 bits: 48 of milliseconds, 12 of a counter; the 4,097th in one borrows from the next."""
         with self._lock:
             self._last = max(self._last + 1, unix_millis() << 12)
             return self._last & (2**60 - 1)
@@ -36,7 +36,7 @@ def new_id() -> UUID:
     """
     order = _order.next()
     head = (order >> 12) << 16 | 0x7000 | order & 0xFFF
-    return UUID(int=head << 64 | 0b10 << 62 | random.getrandbits(62))  # noqa: S311  a key, not a secret
+    return UUID(int=head << 64 | 0b10 << 62 | random.getrandbits(62))
 
 
 def public_id(prefix: str) -> str:

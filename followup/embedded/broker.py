@@ -31,10 +31,11 @@ def _in_wheel() -> str | None:
     return None
 
 
-def command(server: str, port: int) -> list[str]:
-    """Return the command line of a server on one loopback port that keeps nothing: the database is the queue."""
+def command(server: str, port: int, *, log: Path) -> list[str]:
+    """Return the command line of a server on one loopback port that keeps nothing: rows are the queue."""
     return [
         server,
         *("--bind", "127.0.0.1", "--port", str(port), "--protected-mode", "yes"),
         *("--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--loglevel", "warning"),
+        *("--logfile", str(log)),
     ]

@@ -1,7 +1,7 @@
-"""Make the demo's clinic by the service's own verbs: its past is lived through on a frozen clock, not written by hand."""
+"""Make the demo's clinic by the service's own verbs: its past is lived on a frozen clock, not written by hand."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -21,7 +21,6 @@ from followup.core.contactpoint import EmailAddress, PhoneNumber
 from followup.core.datafiles import load_toml
 from followup.core.ids import new_id
 from followup.core.vocabulary import (
-    Audience,
     Channel,
     Course,
     Delivery,
@@ -35,6 +34,7 @@ from followup.providers.ports import InboundMessage
 from followup.providers.sandbox import SandboxSender
 from followup.runtime import Runtime
 from followup.services import clinics, consent, drain, enrolment, expiry, inbound, staff, taper
+from followup.services.enrolment_form import Enrolment, Rx
 from followup.settings import Environment
 from followup.store.models import (
     CarePlan,
@@ -218,28 +218,38 @@ class _Past:
 
     def _send_until(self, at: datetime) -> None:
         """Let every text go at its own time, up to an instant."""
-        while (due := self._next_due(at)) is not None:
+        while waiting := self._next_due(at):
+            due = min(next_at for _, next_at in waiting)
             self.clock.move_to(max(due, self.clock.now()))
-            self._send()
+            self._send([lane for lane, next_at in waiting if next_at == due])
         self.clock.move_to(max(at, self.clock.now()))
 
-    def _next_due(self, until: datetime) -> datetime | None:
-        soonest = select(func.min(CommunicationRequest.next_attempt_at)).where(
-            CommunicationRequest.status == RequestStatus.ACTIVE,
-            CommunicationRequest.next_attempt_at > self.clock.now(),
-            CommunicationRequest.next_attempt_at < until,
-            CommunicationRequest.audience == Audience.PATIENT,
+    def _next_due(self, until: datetime) -> list[tuple[Lane, datetime]]:
+        """Return each lane that has something to send before `until`, and when next."""
+        soonest = func.min(CommunicationRequest.next_attempt_at)
+        waiting = (
+            select(CommunicationRequest.lane, soonest)
+            .where(
+                CommunicationRequest.status == RequestStatus.ACTIVE,
+                CommunicationRequest.next_attempt_at > self.clock.now(),
+                CommunicationRequest.next_attempt_at < until,
+            )
+            .group_by(CommunicationRequest.lane)
         )
         with self.house.session() as session:
-            return session.scalar(soonest)
+            return [(lane, at) for lane, at in session.execute(waiting)]
 
-    def _send(self) -> None:
+    def _send(self, lanes: Iterable[Lane] = Lane) -> None:
         house = self.house
-        for lane in Lane:
+        for lane in lanes:
             drain.run(
-                house.sessions, house.senders, lane=lane, clock=self.clock, settings=house.settings,
+                house.sessions,
+                house.senders,
+                lane=lane,
+                clock=self.clock,
+                settings=house.settings,
                 knowledge=house.knowledge,
-            )  # fmt: skip
+            )
 
     def _arrived(self) -> None:
         """Let what was sent have arrived, and let what could not go be over."""
@@ -251,9 +261,9 @@ class _Past:
                 sent.delivery, sent.delivery_rank = Delivery.DELIVERED, Delivery.DELIVERED.rank
 
 
-def _form(person: Person, at: datetime) -> enrolment.Enrolment:
+def _form(person: Person, at: datetime) -> Enrolment:
     rx, on = person["rx"], local_date(at, person["zone"])
-    return enrolment.Enrolment(
+    return Enrolment(
         given_name=person["given"],
         family_name=person["family"],
         birth_on=person["born"],
@@ -267,7 +277,7 @@ def _form(person: Person, at: datetime) -> enrolment.Enrolment:
         course=Course(person["course"]),
         support=person.get("support", False),
         is_spine=person.get("spine", False),
-        rx=enrolment.Rx(
+        rx=Rx(
             drug=rx["drug"],
             strength_mg=Decimal(rx["strength"]),
             max_units_per_day=Decimal(rx["most"]),

@@ -26,6 +26,14 @@ _STOP_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 _CLOCK = SystemClock()
+_CELERY = ("celery", "-q", "-A", "followup.tasks")
+_WORKER = (
+    *("-P", "threads", "-c", "4", "--loglevel", "WARNING"),
+    *("-Q", "stat,inbound,alerts,outbound,upkeep"),
+    *("--without-gossip", "--without-mingle", "--without-heartbeat"),  # there is no other worker to talk to
+)
+#: Celery warns whoever runs a worker as root; here that is whoever typed `make demo`, on loopback only.
+_QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
 
 
 class DemoFailed(FollowupError):
@@ -48,11 +56,11 @@ class Supervisor:
         # Neither the checkout's .env nor its working directory has a say in the demo.
         self.children[name] = subprocess.Popen(
             command,
-            env={**os.environ, **self.environment},
+            env={**os.environ, **_QUIET, **self.environment},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  we have one thread when we fork
+            preexec_fn=_die_with_parent,  # we have one thread when we fork
         )
 
     def python(self, name: str, *arguments: str) -> None:
@@ -159,15 +167,14 @@ def run(path: Path, *, port: int, keep: bool) -> None:
 
 
 def _start(supervisor: Supervisor, *, port: int, bell: int, url: str) -> None:
-    supervisor.start("valkey", broker.command(broker.find_server(), bell))
+    supervisor.start(
+        "valkey", broker.command(broker.find_server(), bell, log=supervisor.folder / "valkey.log")
+    )
     supervisor.wait_until(lambda: _listens(bell), what="Valkey")
     supervisor.python("web", "followup.embedded.serve", str(port))
-    supervisor.python(
-        "worker", "celery", "-A", "followup.tasks", "worker", "-P", "threads", "-c", "4", "--loglevel", "WARNING",
-        "--without-gossip", "--without-mingle", "--without-heartbeat", "-Q", "stat,inbound,alerts,outbound,upkeep",
-    )  # fmt: skip
+    supervisor.python("worker", *_CELERY, "worker", *_WORKER)
     supervisor.wait_until(lambda: _answers(port), what="the web")
-    supervisor.python("beat", "celery", "-A", "followup.tasks", "beat", "--loglevel", "WARNING")
+    supervisor.python("beat", *_CELERY, "beat", "--loglevel", "WARNING")
     if not supervisor.stopping.is_set():
         click.echo(
             f"\nReady: {url}\nPhones of patients and staff: {url}/sandbox\nCtrl-C ends it.", color=False

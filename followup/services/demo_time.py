@@ -14,7 +14,7 @@ from followup.core.errors import Conflict
 from followup.core.vocabulary import Channel
 from followup.providers.ports import Sender
 from followup.services import heartbeat, sweeping
-from followup.services.drain import Pace
+from followup.services.sweeping import Manners
 from followup.services.knowledge import Knowledge
 from followup.store.demo_clock import OFFSET_KEY, DemoClock
 from followup.store.models import ServiceState
@@ -54,7 +54,7 @@ class Parts:
 
     sessions: Sessions
     senders: Mapping[Channel, Sender]
-    settings: Pace
+    settings: Manners
     knowledge: Knowledge
 
 
@@ -108,8 +108,10 @@ class _Journey:
         return DemoClock(self.engine).now()
 
     def next_instant(self, after: datetime) -> datetime | None:
+        # A patient's phone does not wait for every repeated page to staff: those are caught up on the way.
+        pages_of = self.phone.organization_id if self.phone.is_staff else None
         with self.parts.sessions.begin() as session:
-            return queries.next_instant(session, after=after, with_pages=self.phone.is_staff)
+            return queries.next_instant(session, after=after, pages_of=pages_of)
 
     def arrivals(self) -> int:
         with self.parts.sessions.begin() as session:

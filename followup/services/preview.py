@@ -14,7 +14,7 @@ from followup.core.vocabulary import Channel, Course, Fact, Language
 from followup.messages.render import Rendered, render
 from followup.services import consent, invitations, taper_drafts
 from followup.services import enrolment as enrolments
-from followup.services.enrolment import Enrolment, Findings
+from followup.services.enrolment_form import Enrolment, Findings, check
 from followup.services.knowledge import Knowledge
 from followup.services.rendering import LETTERS, standing_fields
 from followup.services.schedule import LevelStep, PlannedText, Schedule, Terms, lay_out
@@ -75,7 +75,7 @@ def preview(
 
     Writes nothing.
     """
-    found = enrolments.check(session, organization_id, enrolment, knowledge=knowledge, now=now)
+    found = check(session, organization_id, enrolment, knowledge=knowledge, now=now)
     channel = Channel.SMS if enrolment.phone is not None else Channel.EMAIL
     page = _Page(session.get_one(Organization, organization_id), enrolment, channel, knowledge, public_url)
     steps, note = _draft_steps(enrolment, found, knowledge, now)

@@ -100,8 +100,8 @@ def _latest(answer: Answer) -> LatestAnswers:
 
 
 def _leave_out_pause(hearing: Hearing) -> None:
-    # The answer to "any trouble?" says the same in its own words. And beside "call 911 now" nobody should read
-    # "follow the last plan": staff are asked about the plan all the same.
+    # The answer to "any trouble?" says the same in its own words. And beside "call 911 now" nobody should
+    # read "follow the last plan": staff are asked about the plan all the same.
     for row in hearing.session.query(CommunicationRequest).filter_by(
         in_reply_to_id=hearing.communication.id, message_key="auto_pause"
     ):

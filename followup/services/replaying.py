@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 from followup.clinical import timing
 from followup.core.ids import attempt_token, new_id
 from followup.core.vocabulary import (
+    AlertOutcome,
+    AlertStatus,
     Audience,
     CarePlanStatus,
     CatchUp,
@@ -36,10 +38,11 @@ from followup.core.vocabulary import (
     StaffRole,
 )
 from followup.messages.render import render
-from followup.services import clinics, staff
+from followup.services import alerts, clinics, staff
 from followup.services.knowledge import Knowledge
 from followup.services.replay_names import Names
 from followup.store.models import (
+    Alert,
     CarePlan,
     Communication,
     CommunicationRequest,
@@ -48,6 +51,7 @@ from followup.store.models import (
     MedicationRequest,
     Organization,
     Patient,
+    StaffUser,
 )
 from followup.store.session import Sessions
 
@@ -105,6 +109,24 @@ def prepare(
             _write(session, organization_id, names, batch, knowledge, now)
         for row, case in batch:
             yield Ready(case, names.sid(row), names.phone(row), names.number)
+
+
+def close_alerts(sessions: Sessions, *, digest: str, now: datetime) -> int:
+    """Close what the replay's texts raised, so that nobody is paged about them for ever; return how many."""
+    names = Names(digest)
+    with sessions.begin() as session:
+        found = clinics.id_of(session, names.public_id("org", "clinic"))
+        if found is None:
+            return 0
+        by = session.scalars(select(StaffUser).where(StaffUser.organization_id == found)).one()
+        still_open = session.scalars(
+            select(Alert).where(Alert.organization_id == found, Alert.status != AlertStatus.RESOLVED)
+        ).all()
+        for alert in still_open:
+            alerts.resolve(
+                session, alert, by=by, outcome=AlertOutcome.NO_NEED, note="A replayed text.", now=now
+            )
+    return len(still_open)
 
 
 def _clinic(session: Session, names: Names, now: datetime) -> UUID:

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from followup.core.clock import Clock
 from followup.core.vocabulary import Channel, Lane
@@ -18,12 +19,21 @@ log = logging.getLogger(__name__)
 BULK_SECONDS = 2.0
 
 
+class Manners(Pace, Protocol):
+    """The settings that a round works by."""
+
+    @property
+    def twilio_handles_keywords(self) -> bool:
+        """Whether the carrier answers STOP, START and HELP itself."""
+        ...
+
+
 def once(
     sessions: Sessions,
     senders: Mapping[Channel, Sender],
     *,
     clock: Clock,
-    settings: Pace,
+    settings: Manners,
     knowledge: Knowledge,
 ) -> list[str]:
     """Do one round, what people wait for first, then bulk and upkeep; return the parts that failed.
@@ -46,7 +56,9 @@ def once(
         return lambda: work(sessions, knowledge=knowledge, now=clock.now())
 
     parts: dict[str, Callable[[], object]] = {
-        "inbound": at_once(inbound.sweep),
+        "inbound": at_once(
+            partial(inbound.sweep, carrier_confirms_keywords=settings.twilio_handles_keywords)
+        ),
         "alerts": at_once(escalation.climb),
         **{lane.value: lambda lane=lane: send(lane) for lane in Lane},  # type: ignore[misc]
         "receipts": at_once(receipts.fold),

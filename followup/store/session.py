@@ -23,8 +23,16 @@ _SQLITE_PRAGMAS = (
 def make_engine(url: str, *, pool_size: int = 10) -> Engine:
     """Return an engine for PostgreSQL (psycopg 3) or SQLite (WAL, BEGIN IMMEDIATE)."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
-    engine = create_engine(url)
+        return create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            # The claim's cost estimate would have it compiled anew each time: ten times the work of a run.
+            connect_args={"options": "-c jit=off"},
+        )
+    engine = create_engine(url, hide_parameters=True)  # parameters are numbers and words of patients
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -32,8 +40,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     # The driver's own transactions begin too late (at the first write): two readers that both go on to
-    # write then
-    # lose an update. We begin ourselves, and take the write lock at once.
+    # write then lose an update. We begin ourselves, and take the write lock at once.
     connection.isolation_level = None
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)

@@ -3,7 +3,6 @@
 `celery -A followup.tasks worker` and `celery -A followup.tasks beat` find the application here.
 """
 
-from followup.tasks import alerts, inbound, outbound, upkeep
 from followup.tasks.app import celery_app as celery
 
-__all__ = ["alerts", "celery", "inbound", "outbound", "upkeep"]
+__all__ = ["celery"]

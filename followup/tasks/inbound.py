@@ -10,5 +10,11 @@ from followup.tasks.outbound import ring
 def sweep() -> None:
     """Understand what the web stored and could not understand; then ring for the answers."""
     house = runtime()
-    if inbound.sweep(house.sessions, knowledge=house.knowledge, now=house.clock.now()):
+    understood = inbound.sweep(
+        house.sessions,
+        knowledge=house.knowledge,
+        now=house.clock.now(),
+        carrier_confirms_keywords=house.settings.twilio_handles_keywords,
+    )
+    if understood:
         ring(Lane.STAT)

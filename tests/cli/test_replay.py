@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from followup.cli.replay import command
 from followup.core.errors import InvalidInput, SettingsError
+from followup.core.vocabulary import AlertStatus
 from followup.runtime import Runtime, build_runtime
 from followup.settings import Settings
 from followup.store.models import (
@@ -111,6 +112,17 @@ def test_every_reply_is_stored_once_answered_or_explained(service, environment, 
     assert report["alerted"]["emergency"] == 2
     assert report["answered"] >= 5
     assert 0 <= report["seconds_to_alert"]["p50"] <= report["seconds_to_alert"]["p99"] < 5
+
+
+def test_what_a_good_replay_raised_is_closed_so_that_nobody_is_paged_for_ever(
+    service, environment, replies, house
+):
+    replay(replies, "--to", service)
+
+    with house.session() as session:
+        raised = session.scalars(select(Alert)).all()
+    assert raised
+    assert {alert.status for alert in raised} == {AlertStatus.RESOLVED}
 
 
 def test_the_open_question_binds_the_number(service, environment, replies, house):

@@ -239,7 +239,7 @@ def test_the_sandbox_shuts_nobody_out(browser, running, axe_source, width, schem
     page.goto("/sandbox")
     addresses = [
         "/sandbox",
-        *(page.get_attribute(f"text={name}", "href") for name in ("Grace Lin", CLINICIAN)),
+        *(page.get_attribute(f"a:has-text('{name}')", "href") for name in ("Grace Lin", CLINICIAN)),
     ]
     found = {}
     for address in addresses:

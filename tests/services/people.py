@@ -24,7 +24,7 @@ from followup.core.vocabulary import (
 from followup.services import consent as consents
 from followup.services import enrolment as enrolments
 from followup.services import taper as tapers
-from followup.services.enrolment import Enrolment, Rx
+from followup.services.enrolment_form import Enrolment, Rx
 from followup.services.knowledge import Knowledge, load_knowledge
 from followup.store.models import (
     Alert,

@@ -23,7 +23,7 @@ from followup.core.vocabulary import (
     TaperStatus,
 )
 from followup.services import enrolment as enrolments
-from followup.services.enrolment import EnrolmentRefused
+from followup.services.enrolment_form import EnrolmentRefused
 from followup.store.base import Base
 from followup.store.models import (
     AuditEvent,

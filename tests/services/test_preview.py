@@ -10,7 +10,7 @@ from followup.core.vocabulary import Course, Fact, Language, RequestOrigin
 from followup.messages.render import render
 from followup.services import enrolment as enrolments
 from followup.services import preview as previews
-from followup.services.enrolment import EnrolmentRefused
+from followup.services.enrolment_form import EnrolmentRefused
 from followup.services.rendering import standing_fields
 from followup.store.base import Base
 from tests import factories as make

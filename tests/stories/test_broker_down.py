@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from followup.core.clock import SystemClock
@@ -44,7 +45,9 @@ def accepted(world: World, audience: Audience) -> list[Communication]:
     found = select(Communication).where(
         Communication.direction == Direction.OUT,
         Communication.status == CommunicationStatus.COMPLETED,
-        Communication.staff_id.is_not(None) if audience is Audience.STAFF else Communication.staff_id.is_(None),
+        Communication.staff_id.is_not(None)
+        if audience is Audience.STAFF
+        else Communication.staff_id.is_(None),
     )
     with world.session() as session:
         return list(session.scalars(found))
@@ -56,16 +59,18 @@ def test_with_redis_gone_sweep_answers_and_pages_an_emergency(database_url: str,
     world.staff()
     ana = world.enrol(says_yes=False)
     text = InboundMessage(
-        provider="sandbox", provider_sid="SM" + "1" * 32, channel=Channel.SMS, sender=ana.phone, recipient=NUMBER,
-        body="i cant breathe good and my lips look blue", raw=b"",
+        provider="sandbox", provider_sid="SM" + "1" * 32, channel=Channel.SMS, sender=ana.phone,
+        recipient=NUMBER, body="i cant breathe good and my lips look blue", raw=b"",
     )  # fmt: skip
     inbound.receive(world.house.sessions, text, now=datetime.now(UTC) - timedelta(seconds=11))
     log = tmp_path / "sweep.log"
     sweep = processes.start([sys.executable, "-m", "followup", "sweep"], env=environment(world), log=log)
     try:
         processes.wait_until(
-            lambda: any("911" in one.body for one in accepted(world, Audience.PATIENT))
-            and any("EMERGENCY" in one.body for one in accepted(world, Audience.STAFF)),
+            lambda: (
+                any("911" in one.body for one in accepted(world, Audience.PATIENT))
+                and any("EMERGENCY" in one.body for one in accepted(world, Audience.STAFF))
+            ),
             sweep,
             log=log,
             seconds=45,
@@ -83,8 +88,8 @@ def test_a_web_write_does_not_wait_for_a_slow_send(sqlite_url: str) -> None:
     house = world.house
     slow = threading.Thread(
         target=lambda: drain.run(
-            house.sessions, house.senders, lane=Lane.ROUTINE, clock=SystemClockAt(world), settings=house.settings,
-            knowledge=house.knowledge,
+            house.sessions, house.senders, lane=Lane.ROUTINE, clock=SystemClockAt(world),
+            settings=house.settings, knowledge=house.knowledge,
         )
     )  # fmt: skip
     client = create_app(house).test_client()
@@ -116,11 +121,11 @@ def _in_flight(world: World) -> list[Communication]:
         return list(session.scalars(found.where(Communication.direction == Direction.OUT)))
 
 
-def _post(client: object, world: World, sender: str, n: int) -> float:
+def _post(client: FlaskClient, world: World, sender: str, n: int) -> float:
     settings = world.house.settings
     form = {"MessageSid": f"SM{n:032d}", "From": sender, "To": NUMBER, "Body": "thanks", "NumMedia": "0"}
     signature = sign(settings.public_url + INBOUND_PATH, form, webhook_tokens(settings)[0])
     began = time.perf_counter()
-    answer = client.post(INBOUND_PATH, data=form, headers={"X-Twilio-Signature": signature})  # type: ignore[attr-defined]
+    answer = client.post(INBOUND_PATH, data=form, headers={"X-Twilio-Signature": signature})
     assert answer.status_code == 200
     return time.perf_counter() - began

@@ -11,7 +11,11 @@ from followup.store.models import Communication, CommunicationRequest
 from tests.world import World, build
 
 ZONES = ["Australia/Lord_Howe", "America/Phoenix", "America/New_York"]
-CHANGES = [datetime(2026, 10, 1, 1, tzinfo=UTC), datetime(2027, 3, 1, 1, tzinfo=UTC), datetime(2027, 3, 20, 1, tzinfo=UTC)]
+CHANGES = [
+    datetime(2026, 10, 1, 1, tzinfo=UTC),
+    datetime(2027, 3, 1, 1, tzinfo=UTC),
+    datetime(2027, 3, 20, 1, tzinfo=UTC),
+]
 
 
 def sent_by_us(world: World) -> list[tuple[datetime, CommunicationRequest]]:
@@ -29,7 +33,9 @@ def sent_by_us(world: World) -> list[tuple[datetime, CommunicationRequest]]:
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("start", CHANGES, ids=lambda at: f"{at:%Y-%m}")
-def test_six_weeks_over_a_clock_change_stay_within_the_patients_hours(sqlite_url: str, zone: str, start: datetime) -> None:
+def test_six_weeks_over_a_clock_change_stay_within_the_patients_hours(
+    sqlite_url: str, zone: str, start: datetime
+) -> None:
     world = build(sqlite_url, at=start)
     ana = world.enrol(course=Course.LONG, zone=zone, support=True, says_yes=False)
     world.forward(hours=24)

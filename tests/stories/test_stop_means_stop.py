@@ -21,8 +21,10 @@ def test_a_no_ends_it_with_one_answer(world: World) -> None:
     ana.forget()
     ana.texts("NO")
     world.forward(days=3)
-    assert ana.received == ["Riverside Care: OK, we will not text you. Your care stays the same. Questions? "
-                            f"Call {ana.received[0].rsplit('Call ', 1)[1]}"]
+    assert ana.received == [
+        "Riverside Care: OK, we will not text you. Your care stays the same. Questions? "
+        f"Call {ana.received[0].rsplit('Call ', 1)[1]}"
+    ]
     assert ana.plan.status is CarePlanStatus.REVOKED
 
 
@@ -43,7 +45,9 @@ def test_nothing_that_we_start_leaves_after_a_stop(world: World, word: str) -> N
 
 def test_where_twilio_confirms_a_stop_we_do_not_confirm_it_as_well(small_world: World) -> None:
     object.__setattr__(
-        small_world.house, "settings", small_world.house.settings.model_copy(update={"twilio_handles_keywords": True})
+        small_world.house,
+        "settings",
+        small_world.house.settings.model_copy(update={"twilio_handles_keywords": True}),
     )
     ana = small_world.enrol()
     ana.forget()

@@ -1,4 +1,4 @@
-"""Unknown senders, shared phones, wrong numbers, other languages of a phone: a person looks, and nobody is guessed."""
+"""Unknown senders, shared phones, pictures, repeats: a person looks, and nobody is guessed."""
 
 from sqlalchemy import func, select
 

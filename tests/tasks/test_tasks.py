@@ -11,10 +11,11 @@ from followup import tasks
 from followup.core.vocabulary import Lane
 from followup.settings import settings_from_environment
 from followup.tasks import outbound
-from followup.tasks.app import celery_app
+from followup.tasks.app import celery_app, know_the_tasks
 from followup.tasks.schedule import ROUTES, Queue, beat_table, queue_of
 from tests.support.processes import free_port
 
+know_the_tasks()
 OURS = {name: task for name, task in celery_app.tasks.items() if name.startswith("followup.")}
 
 

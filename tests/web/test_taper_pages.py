@@ -103,6 +103,7 @@ def test_a_draft_shows_its_levels_limits_and_warnings(desk):
     assert "Short by 2" in page
     assert "The patient is not told to ask for more." in page
     assert "Largest drop 1; limit is 2" in page
+    assert 'name="starts_on" type="date" value="2026-06-05"' in page, "ready to be worked out again"
     assert "not validated as software" in page
     sign = page[page.index('class="sign"') : page.index("</form>", page.index('class="sign"'))]
     assert "checked" not in sign, "no yes by default"

@@ -93,7 +93,9 @@ def _asked(page: Page) -> Asked:
             rows = sorted(recent, key=lambda row: own.message_key not in row.message_keys)
         for row in rows:
             if items := _items(page, row.message_keys):
-                done = links.answered_questions(session, page.organization_id, row)
+                done = links.answered_questions(
+                    session, page.organization_id, row, or_since_it_was_due=row is not own
+                )
                 return Asked(row.id, tuple(items), done)
     return Asked(own.id)
 

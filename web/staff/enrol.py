@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from followup.services import audit, enrolment, preview
-from followup.services.enrolment import Enrolment, EnrolmentRefused
+from followup.services.enrolment_form import Enrolment, EnrolmentRefused
 from followup.tasks.outbound import ring
 from web.access import current_staff
 from web.forms import FormReader

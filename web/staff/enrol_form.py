@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from followup.clinical.drugs import DrugTable, Form
 from followup.clinical.issues import History
 from followup.core.vocabulary import Course, Language
-from followup.services.enrolment import Enrolment, Rx
+from followup.services.enrolment_form import Enrolment, Rx
 from web.forms import FormReader
 
 #: Zones that most patients of a US clinic are in, named as people say them.

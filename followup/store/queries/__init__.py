@@ -1,1 +1,1 @@
-"""Named questions to the store, one file a door. What the web asks takes the organization right after the session."""
+"""Named questions to the store, one file a door; what the web asks takes the clinic after the session."""

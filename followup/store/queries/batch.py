@@ -1,4 +1,4 @@
-"""Write many rows at once: the only branch by database (COPY, unnest on PostgreSQL; executemany on SQLite)."""
+"""Write many rows at once. The only branch by database: COPY, unnest (PostgreSQL) or executemany (SQLite)."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ def _unnested(types: Mapping[str, TypeEngine[Any]]) -> Source:
 
 
 def insert_many(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add rows in the caller's transaction; all name the same columns, and a column that they leave out is null.
+    """Add rows in the caller's transaction; all name the same columns, and a column they leave out is null.
 
     COPY on PostgreSQL: a plan's forty texts, or a cohort's, cost a tenth of an INSERT each.
     """
@@ -98,7 +98,7 @@ def _copy(connection: Connection, columns: Sequence[Column[Any]], rows: Sequence
 
 
 def _writer(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Return what turns a value into the driver's: an enum's value, JSON as text; None where it is that already."""
+    """Return what makes the driver's value of ours (an enum's value, JSON as text); None where it is that."""
     if isinstance(column.type, JSON):
         return json.dumps
     return column.type.dialect_impl(dialect).bind_processor(dialect)

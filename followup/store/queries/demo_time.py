@@ -21,10 +21,10 @@ _WAITING = (RequestStatus.ACTIVE, RequestStatus.ON_HOLD)
 _ARRIVED = (CommunicationStatus.COMPLETED, CommunicationStatus.UNKNOWN)
 
 
-def next_instant(session: Session, *, after: datetime, with_pages: bool) -> datetime | None:
+def next_instant(session: Session, *, after: datetime, pages_of: UUID | None) -> datetime | None:
     """Return the next instant at which something is due for a patient of any clinic.
 
-    That is a text to send, or one whose end has consequences; `with_pages`: or a repeated page to staff.
+    That is a text to send, or one whose end has consequences; `pages_of`: or a page to that clinic.
     """
     due = select(func.min(CommunicationRequest.next_attempt_at)).where(
         CommunicationRequest.status == RequestStatus.ACTIVE,
@@ -37,9 +37,11 @@ def next_instant(session: Session, *, after: datetime, with_pages: bool) -> date
         CommunicationRequest.catch_up != CatchUp.SKIP,
     )
     pages = select(func.min(Alert.next_step_at)).where(
-        Alert.status == AlertStatus.TRIGGERED, Alert.next_step_at > after
+        Alert.organization_id == pages_of,
+        Alert.status == AlertStatus.TRIGGERED,
+        Alert.next_step_at > after,
     )
-    instants = [session.scalar(one) for one in ((due, ends, pages) if with_pages else (due, ends))]
+    instants = [session.scalar(one) for one in ((due, ends, pages) if pages_of else (due, ends))]
     return min((one for one in instants if one is not None), default=None)
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from followup.core.vocabulary import (
@@ -154,18 +154,19 @@ def recent_questions(
 
 
 def answered_questions(
-    session: Session, organization_id: UUID, asked: CommunicationRequest
+    session: Session, organization_id: UUID, asked: CommunicationRequest, *, or_since_it_was_due: bool = False
 ) -> frozenset[Question]:
-    """Return the questions that the patient answered to a text or since it was due, by whatever road."""
+    """Return the questions that the patient answered to a text; by SMS each next one is a text of its own."""
+    to_it = QuestionnaireResponse.request_id == asked.id
+    since = and_(
+        QuestionnaireResponse.patient_id == asked.patient_id,
+        QuestionnaireResponse.authored_at >= asked.due_at,
+    )
     return frozenset(
         session.scalars(
             select(QuestionnaireResponse.question).where(
                 QuestionnaireResponse.organization_id == organization_id,
-                QuestionnaireResponse.patient_id == asked.patient_id,
-                or_(
-                    QuestionnaireResponse.request_id == asked.id,
-                    QuestionnaireResponse.authored_at >= asked.due_at,
-                ),
+                or_(to_it, since) if or_since_it_was_due else to_it,
             )
         )
     )

@@ -55,8 +55,9 @@ from followup.store.models import (
 from followup.store.models import CommunicationRequest as Request
 from followup.store.session import autocommitted
 
-#: The one text that still goes to an address which has just told us STOP.
-CONFIRMS_STOP = ("auto_optout", "auto_optout_danger", "email_optout_done")
+#: The one text that still goes to an address which has just told us STOP, or that we have the wrong number.
+LAST_WORDS = ("auto_optout", "auto_optout_danger", "email_optout_done", "auto_wrong_number")
+_OWN_WISH = (SuppressionReason.OPTED_OUT, SuppressionReason.WRONG_NUMBER)
 _WAITING = (RequestStatus.ACTIVE, RequestStatus.ON_HOLD)
 _WE_START = (RequestOrigin.PLANNED, RequestOrigin.STAFF, RequestOrigin.INVITATION)
 
@@ -117,8 +118,8 @@ def _suppressed() -> ColumnElement[bool]:
             Suppression.value == Request.address,
             Suppression.ended_at.is_(None),
             or_(
-                Suppression.reason != SuppressionReason.OPTED_OUT,
-                Request.message_key.not_in(CONFIRMS_STOP),
+                Suppression.reason.not_in(_OWN_WISH),
+                Request.message_key.not_in(LAST_WORDS),
             ),
         ),
     )
