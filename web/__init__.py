@@ -7,6 +7,7 @@ from importlib import import_module
 
 from flask import Flask
 
+from followup import logs
 from followup.runtime import Runtime, build_runtime
 from followup.settings import Environment
 
@@ -34,6 +35,8 @@ __all__ = ["create_app"]
 def create_app(runtime: Runtime | None = None) -> Flask:
     """Build the Flask application on a Runtime; without one, from the settings of the environment."""
     house = runtime or build_runtime()
+    if runtime is None:
+        logs.configure(house.settings.log_level)
     app = Flask("web")
     app.extensions[KEY] = house
     security.install(app, house.settings)

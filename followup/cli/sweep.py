@@ -7,6 +7,7 @@ from threading import Event
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from followup import logs
 from followup.runtime import Runtime, build_runtime
 from followup.services import heartbeat, sweeping
 
@@ -21,6 +22,7 @@ def command(once: bool) -> None:
     Idle while beat's ticks through the workers are fresh; takes over when they are old. Ends on Ctrl-C.
     """
     house = build_runtime()
+    logs.configure(house.settings.log_level)
     if once:
         failed = round_of(house)
         raise SystemExit(1 if failed else 0)

@@ -5,6 +5,7 @@ import sys
 import waitress
 from flask import Flask
 
+from followup import logs
 from followup.embedded import seed
 from followup.runtime import build_runtime
 from followup.store import migrate
@@ -14,6 +15,7 @@ from web import create_app
 def main(port: int) -> None:
     """Serve until we are told to end."""
     house = build_runtime()
+    logs.configure(house.settings.log_level)
     migrate.upgrade(house.settings.database_url)
     seed.prepare(house)
     app: Flask = create_app(house)

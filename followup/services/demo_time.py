@@ -14,8 +14,8 @@ from followup.core.errors import Conflict
 from followup.core.vocabulary import Channel
 from followup.providers.ports import Sender
 from followup.services import heartbeat, sweeping
-from followup.services.sweeping import Manners
 from followup.services.knowledge import Knowledge
+from followup.services.sweeping import Manners
 from followup.store.demo_clock import OFFSET_KEY, DemoClock
 from followup.store.models import ServiceState
 from followup.store.queries import demo_time as queries

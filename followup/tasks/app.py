@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from celery.beat import Scheduler
-from celery.signals import celeryd_init
+from celery.signals import celeryd_init, setup_logging
 from kombu import Connection
 
+from followup import logs
 from followup.settings import settings_from_environment
 from followup.tasks.schedule import ROUTES, Queue, beat_table
 
@@ -82,6 +83,12 @@ def know_the_tasks(**_: Any) -> None:
     """Import the tasks when a worker starts."""
     for module in TASK_MODULES:
         import_module(module)
+
+
+@setup_logging.connect
+def write_our_logs(**_: Any) -> None:
+    """Log as the rest of the service does; Celery then leaves the root logger alone."""
+    logs.configure(settings_from_environment().log_level)
 
 
 def runtime() -> "Runtime":

@@ -35,6 +35,7 @@ r5,en,free,,i cant breathe good and my lips look blue,emergency,breathing
 r6,en,mood,,low. not sure why,routine,low_mood
 r7,es,free,,no puedo respirar bien,emergency,breathing
 r8,en,withdrawal,,,none,ok
+r9,en,free,,wrong number,routine,wrong_number
 """
 
 
@@ -107,7 +108,7 @@ def test_every_reply_is_stored_once_answered_or_explained(service, environment, 
 
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
-    assert (report["posted"], report["stored"], report["added"]) == (8, 8, 8)
+    assert (report["posted"], report["stored"], report["added"]) == (9, 9, 9)
     assert (report["refused"], report["unsent"], report["lost"], report["unexplained"]) == (0, 0, 0, [])
     assert report["alerted"]["emergency"] == 2
     assert report["answered"] >= 5
@@ -145,7 +146,7 @@ def test_a_second_run_adds_nothing(service, environment, replies, house):
     assert again.exit_code == 0, again.output
     report = json.loads(again.stdout)
     assert report["added"] == 0
-    assert (report["posted"], report["stored"]) == (8, 8)
+    assert (report["posted"], report["stored"]) == (9, 9)
     assert report["alerted"] == first["alerted"]
     assert counts(house) == before
 
@@ -162,8 +163,8 @@ def test_a_service_that_does_not_answer_is_a_loss(environment, replies, settings
     done = replay(replies, "--to", settings.public_url, "--wait", "0")
 
     assert done.exit_code == 1
-    assert "posted       8 (8 refused)" in done.stdout
-    assert "lost         8" in done.stdout
+    assert "posted       9 (9 refused)" in done.stdout
+    assert "lost         9" in done.stdout
 
 
 def test_a_service_that_nobody_works_for_is_a_loss(environment, replies, house):
@@ -172,7 +173,7 @@ def test_a_service_that_nobody_works_for_is_a_loss(environment, replies, house):
 
     report = json.loads(done.stdout)
     assert done.exit_code == 1
-    assert report["stored"] == 8
+    assert report["stored"] == 9
     assert report["unsent"] > 0
 
 

@@ -258,6 +258,25 @@ def test_an_ended_number_is_free(session, clinic):
     assert people.enrol(session, clinic, form(phone=first.phone))
 
 
+# --- an address that may get nothing ---
+
+
+def test_a_blocked_number_or_address_is_refused_beside_its_field(session, clinic):
+    filled = form(email=EmailAddress("ana@example.org"))
+    make.suppression(session, clinic, filled.phone.e164)
+    make.suppression(session, clinic, "ana@example.org", system=Channel.EMAIL)
+    faults = refused(session, clinic, filled)
+    assert list(faults) == ["phone", "email"]
+    assert "text START" in faults["phone"]
+
+
+def test_a_block_of_another_clinic_or_one_that_was_lifted_is_none(session, clinic):
+    filled = form()
+    make.suppression(session, make.organization(session), filled.phone.e164)
+    make.suppression(session, clinic, filled.phone.e164, ended_at=NOW)
+    assert people.enrol(session, clinic, filled)
+
+
 # --- the draft of a taper ---
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from followup.core.vocabulary import Course, Fact, Language, RequestOrigin
 from followup.messages.render import render
-from followup.services import enrolment as enrolments
+from followup.services import enrolment_form
 from followup.services import preview as previews
 from followup.services.enrolment_form import EnrolmentRefused
 from followup.services.rendering import standing_fields
@@ -116,7 +116,7 @@ def test_a_form_with_faults_has_no_preview(session, clinic):
 
 def test_findings_are_those_that_will_be_stored(session, clinic):
     filled = form()
-    assert preview(session, clinic, filled).findings == enrolments.findings(filled, KNOWLEDGE, now=NOW)
+    assert preview(session, clinic, filled).findings == enrolment_form.findings(filled, KNOWLEDGE, now=NOW)
 
 
 def test_no_place_of_any_text_stays_unfilled(session, clinic):

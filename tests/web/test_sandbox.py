@@ -231,6 +231,16 @@ def test_a_text_goes_the_real_road_and_danger_is_paged(scene, hand, served):
     assert re.search(r'<a href="http://127\.0\.0\.1:\d+/a/[^"]+">', nurse), "the link of a page can be tapped"
 
 
+def test_a_skip_on_a_clinicians_phone_goes_to_the_next_page(scene, hand, served):
+    ana = scene.patient()
+    hand.press(ana, "text", body="i cant breathe good and my lips look blue")
+
+    page = hand.press(scene.nurse, "skip", to="next")
+
+    assert "The clock moved 5 minutes" in page
+    assert "still has no owner after 5 min" in page
+
+
 def test_a_photo_comes_without_words_and_a_person_looks(scene, hand, served):
     ana = scene.patient()
 

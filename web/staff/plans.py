@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from followup.core.errors import Conflict, TaperRefused
-from followup.core.vocabulary import StaffRole, TaperStatus
-from followup.services import audit, taper, taper_drafts, taper_sheet
+from followup.core.vocabulary import Lane, StaffRole, TaperStatus
+from followup.services import audit, taper, taper_drafts, taper_release, taper_sheet
 from followup.store.queries import desk as desk_queries
 from followup.store.queries import staff, tapers
+from followup.tasks.outbound import ring
 from web.access import current_staff, needs
 from web.forms import FormReader
 from web.house import current_house
@@ -94,6 +95,9 @@ def _read(session: Session, public_id: str) -> dict[str, Any]:
         else None,
         "screen": house.knowledge.rules.issues.screen,
         "may_approve": person.role is StaffRole.PRESCRIBER,
+        "missed": taper_release.missed_today(
+            session, me.organization_id, care_plan, knowledge=house.knowledge, now=house.clock.now()
+        ),
     }
 
 
@@ -257,6 +261,28 @@ def resume(public_id: str) -> ResponseReturnValue:
         return f"Days have passed: version {plan.version} has new dates and waits for approval."
 
     return _act(public_id, act)
+
+
+@bp.post("/plans/<public_id>/release")
+@needs(StaffRole.CLINICIAN, StaffRole.PRESCRIBER)
+def release(public_id: str) -> ResponseReturnValue:
+    """Send today's level this morning, because its text of last evening was missed."""
+
+    def act(session: Session) -> str:
+        house, me = current_house(), current_staff()
+        taper_release.release(
+            session,
+            me.organization_id,
+            desk_queries.care_plan(session, me.organization_id, public_id),
+            by=me.id,
+            knowledge=house.knowledge,
+            now=house.clock.now(),
+        )
+        return "Released. The patient gets today's level by text, before noon on their clock."
+
+    answer = _act(public_id, act)
+    ring(Lane.URGENT)
+    return answer
 
 
 def _act(public_id: str, act: Callable[[Session], str]) -> ResponseReturnValue:

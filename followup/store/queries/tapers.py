@@ -78,3 +78,16 @@ def plans_to_hold(session: Session, *, now: datetime) -> Sequence[CarePlan]:
         )
     )
     return session.scalars(found.distinct()).all()
+
+
+def unsent_step_text(
+    session: Session, organization_id: UUID, taper_step_id: UUID
+) -> CommunicationRequest | None:
+    """Return the expired text of a step of which nothing went out, in the evening or since."""
+    found = select(CommunicationRequest).where(
+        CommunicationRequest.organization_id == organization_id,
+        CommunicationRequest.taper_step_id == taper_step_id,
+        CommunicationRequest.status != RequestStatus.REVOKED,
+    )
+    rows = session.scalars(found.order_by(CommunicationRequest.created_at)).all()
+    return rows[0] if rows and all(row.status is RequestStatus.EXPIRED for row in rows) else None
