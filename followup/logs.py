@@ -1,4 +1,4 @@
-"""Write logs as JSON lines that hold ids and never a person: numbers and addresses are struck out as a last net."""
+"""Write logs as JSON lines that hold ids, never a person; numbers and addresses are struck out."""
 
 import logging
 import re

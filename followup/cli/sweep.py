@@ -1,13 +1,12 @@
 """`followup sweep`: the work of the workers in one plain process, for when Celery or Redis is gone."""
 
 import logging
-import signal
-from threading import Event
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from followup import logs
+from followup.embedded.ending import Ending
 from followup.runtime import Runtime, build_runtime
 from followup.services import heartbeat, sweeping
 
@@ -26,10 +25,8 @@ def command(once: bool) -> None:
     if once:
         failed = round_of(house)
         raise SystemExit(1 if failed else 0)
-    stopped = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    while not stopped.wait(house.settings.tick_seconds):
+    ending = Ending()
+    while not ending.wait(house.settings.tick_seconds):
         try:
             if is_needed(house):
                 round_of(house)

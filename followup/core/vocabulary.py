@@ -45,6 +45,10 @@ class Lane(StrEnum):
     ROUTINE = "routine"  #: the six weeks
 
 
+#: Names of the queues whose worker must prove that it lives: a tick of beat goes through each.
+WATCHED_QUEUES = ("stat", "outbound")
+
+
 class Channel(StrEnum):
     """A road to a person (FHIR contact-point-system, and our own pages)."""
 

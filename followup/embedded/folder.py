@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 
 _LOCK = "demo.lock"
+SNAPSHOT = "seed-"  #: How the names of seeded databases begin; nobody's own data is in them.
 _SETTINGS = "settings.json"
-_KEPT = (_LOCK,)
 
 
 def default_path() -> Path:
@@ -48,9 +48,9 @@ class Folder:
         self._lock.flush()
 
     def wipe(self) -> None:
-        """Empty the folder, all but the lock."""
+        """Empty the folder, all but the lock and the seed that the next start begins from."""
         for entry in self.path.iterdir():
-            if entry.name in _KEPT:
+            if entry.name == _LOCK or entry.name.startswith(SNAPSHOT):
                 continue
             if entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Make the demo's clinic by the service's own verbs: its past is lived on a frozen clock, not written by hand."""
+"""Make the demo's clinic by the service's own verbs: its past is lived, not written by hand."""
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -43,6 +43,7 @@ from followup.store.models import (
     ContactPoint,
     Organization,
     Patient,
+    ServiceState,
     StaffUser,
 )
 from followup.store.queries import consents, tapers
@@ -50,23 +51,33 @@ from followup.store.queries import consents, tapers
 _DISCHARGED = time(11)
 _SETTLE = timedelta(minutes=20)
 _BETWEEN_ANSWERS = timedelta(minutes=2)
+_LONGEST_PAST = timedelta(days=60)
+_SEEDED = "demo_seeded"  #: Key of service_state: until when the past has been lived through.
 
 Person = Mapping[str, Any]
 
 
-def prepare(house: Runtime) -> None:
-    """Seed an empty database; draw new passwords for its staff and print them. Both only in the demo."""
+def fill(house: Runtime) -> bool:
+    """Seed an empty database, in the demo only; tell whether it was empty."""
     if house.settings.environment is not Environment.DEMO:
         raise RuntimeError("made-up patients belong in the demo only")
-    people = load_toml("followup.embedded", "people.toml")
     with house.session() as session:
         is_empty = session.scalar(select(Organization.id).limit(1)) is None
     if is_empty:
-        _Past(house).live(people)
-    _draw_passwords(house)
+        past = _Past(house, since=house.clock.now() - _LONGEST_PAST)
+        past.live(load_toml("followup.embedded", "people.toml"))
+    return is_empty
 
 
-def _draw_passwords(house: Runtime) -> None:
+def go_on(house: Runtime) -> None:
+    """Live from where a snapshot was taken until now: what fell due in between has gone out."""
+    with house.session() as session:
+        taken = session.get_one(ServiceState, _SEEDED).at
+    _Past(house, since=taken or house.clock.now()).go_on()
+
+
+def draw_passwords(house: Runtime) -> None:
+    """Draw new passwords for all staff and print them: nobody else knows them, and the last ones end."""
     with house.session() as session:
         click.echo("Sign in as:", color=False)
         for user in session.scalars(select(StaffUser).order_by(StaffUser.created_at, StaffUser.id)):
@@ -84,9 +95,9 @@ class _Enrolled:
 class _Past:
     """The weeks before now: enrolments, answers and texts in their order, on a clock that we move."""
 
-    def __init__(self, house: Runtime) -> None:
+    def __init__(self, house: Runtime, *, since: datetime) -> None:
         self.now = house.clock.now()
-        self.clock = FrozenClock(self.now - timedelta(days=60))
+        self.clock = FrozenClock(since)
         self.house = replace(
             house,
             clock=self.clock,
@@ -111,8 +122,14 @@ class _Past:
             self._send_until(at)
             happening()
             self._send()
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Go through the rest of the past, in which nobody does anything but the workers."""
         self._send_until(self.now)
         self._arrived()
+        with self.house.session() as session:
+            session.merge(ServiceState(key=_SEEDED, number=None, at=self.now))
 
     def _at(self, at: datetime, happening: Callable[[], None]) -> None:
         if at < self.now:

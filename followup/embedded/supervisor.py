@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,13 @@ import click
 from followup.core.clock import SystemClock
 from followup.core.errors import FollowupError
 from followup.embedded import broker
+from followup.embedded.ending import Ending
 from followup.embedded.folder import Folder
 
 HOST = "127.0.0.1"
 PORT = 5080
 _READY_SECONDS = 60.0
-_STOP_SECONDS = 2.0
+_STOP_SECONDS = 1.5
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 _CLOCK = SystemClock()
@@ -49,7 +49,7 @@ class Supervisor:
     environment: Mapping[str, str]
     folder: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    stopping: threading.Event = field(default_factory=threading.Event)
+    ending: Ending = field(default_factory=Ending)
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start one child in a session of its own, so that Ctrl-C reaches us alone and we end it in order."""
@@ -70,7 +70,7 @@ class Supervisor:
     def wait_until(self, answers: Callable[[], bool], *, what: str) -> None:
         """Wait for an answer; DemoFailed if a child ends or a minute passes."""
         deadline = _CLOCK.monotonic() + _READY_SECONDS
-        while not self.stopping.wait(_POLL_SECONDS):
+        while not self.ending.wait(_POLL_SECONDS):
             if dead := self.ended():
                 raise DemoFailed(f"The demo did not start: its {dead} process ended. Its words stand above.")
             if answers():
@@ -113,6 +113,7 @@ def free_port(wanted: int = 0) -> int:
     """Return `wanted` if it is free on loopback, else any free port."""
     for port in (wanted, 0):
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ours of a moment ago may linger
             try:
                 probe.bind((HOST, port))
             except OSError:
@@ -151,12 +152,10 @@ def run(path: Path, *, port: int, keep: bool) -> None:
     url = f"http://{HOST}:{port}"
     environment = folder.settings(url=url, redis_url=f"redis://{HOST}:{bell}/0")
     supervisor = Supervisor(environment, folder.path)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: supervisor.stopping.set())
     folder.announce(url)
     try:
         _start(supervisor, port=port, bell=bell, url=url)
-        while not supervisor.stopping.wait(0.5):
+        while not supervisor.ending.wait(0.5):
             if dead := supervisor.ended():
                 raise DemoFailed(f"The demo's {dead} process ended. Its words stand above.")
     finally:
@@ -175,7 +174,7 @@ def _start(supervisor: Supervisor, *, port: int, bell: int, url: str) -> None:
     supervisor.python("worker", *_CELERY, "worker", *_WORKER)
     supervisor.wait_until(lambda: _answers(port), what="the web")
     supervisor.python("beat", *_CELERY, "beat", "--loglevel", "WARNING")
-    if not supervisor.stopping.is_set():
+    if not supervisor.ending.asked:
         click.echo(
             f"\nReady: {url}\nPhones of patients and staff: {url}/sandbox\nCtrl-C ends it.", color=False
         )

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, update
 
 from followup.core.clock import SystemClock
 from followup.core.errors import Conflict
-from followup.core.vocabulary import Channel
+from followup.core.vocabulary import WATCHED_QUEUES, Channel
 from followup.providers.ports import Sender
 from followup.services import heartbeat, sweeping
 from followup.services.knowledge import Knowledge
@@ -130,7 +130,7 @@ class _Journey:
                 ServiceState(key=OFFSET_KEY, number=offset + int(whole.total_seconds()), at=self.wall.now())
             )
             # The beat was heard as many seconds ago as before: it is the clock that moved.
-            for key in map(heartbeat.key_of, heartbeat.WATCHED):
+            for key in map(heartbeat.key_of, WATCHED_QUEUES):
                 beat = session.get(ServiceState, key)
                 if beat is not None and beat.at is not None:
                     session.execute(

@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.core.vocabulary import WATCHED_QUEUES
 from followup.store.models import ServiceState
 from followup.store.session import Sessions
 
-#: Queues whose worker must prove that it lives: a tick of beat goes through each.
-WATCHED = ("stat", "outbound")
 #: The queue of people's answers and pages has the plain key; the others add their name.
 BEAT_KEY = "beat"
 _PLAIN = "stat"
@@ -28,7 +27,7 @@ def tick(sessions: Sessions, queue: str, *, now: datetime) -> None:
 
 def is_fresh(session: Session, *, now: datetime, stale_seconds: float) -> bool:
     """Tell whether every watched queue was served within the last `stale_seconds`."""
-    keys = [key_of(queue) for queue in WATCHED]
+    keys = [key_of(queue) for queue in WATCHED_QUEUES]
     found = select(ServiceState.key).where(
         ServiceState.key.in_(keys), ServiceState.at >= now - timedelta(seconds=stale_seconds)
     )

@@ -1,4 +1,4 @@
-"""Release the morning text of a step whose evening text was missed: staff decide, on the day of the step only."""
+"""Release the morning text of a step whose evening text was missed: staff decide, on the step's day only."""
 
 from dataclasses import dataclass
 from datetime import datetime, time

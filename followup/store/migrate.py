@@ -12,10 +12,14 @@ from followup.store.session import make_engine
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def _config(url: str) -> Config:
+def _scripts() -> Path:
     checkout, installed = _ROOT / "migrations", _ROOT / "followup" / "_migrations"
+    return checkout if checkout.is_dir() else installed
+
+
+def _config(url: str) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(checkout if checkout.is_dir() else installed))
+    config.set_main_option("script_location", str(_scripts()))
     config.attributes["url"] = url
     return config
 
@@ -37,6 +41,11 @@ def is_current(url: str) -> bool:
         at = MigrationContext.configure(connection).get_current_revision()
     engine.dispose()
     return at == ScriptDirectory.from_config(_config(url)).get_current_head()
+
+
+def newest() -> str:
+    """Return the number of the newest migration, from the names of their files: `0001`."""
+    return max(one.name[:4] for one in _scripts().joinpath("versions").glob("[0-9]*.py"))
 
 
 def autogenerate(url: str, message: str, revision: str) -> None:

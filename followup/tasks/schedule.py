@@ -3,8 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from followup.core.vocabulary import Lane
-from followup.services import heartbeat
+from followup.core.vocabulary import WATCHED_QUEUES, Lane
 
 
 class Queue(StrEnum):
@@ -44,8 +43,7 @@ def beat_table(tick_seconds: float) -> dict[str, dict[str, Any]]:
         for lane in Lane
     }
     table |= {
-        f"tick-{name}": _every(5, "followup.upkeep.tick", name, queue=Queue(name))
-        for name in heartbeat.WATCHED
+        f"tick-{name}": _every(5, "followup.upkeep.tick", name, queue=Queue(name)) for name in WATCHED_QUEUES
     }
     return table | {
         "fold": _every(2, "followup.outbound.fold"),

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from followup.core.vocabulary import (
+    WATCHED_QUEUES,
     Channel,
     CommunicationStatus,
     Direction,
@@ -119,7 +120,7 @@ def test_beat_rings_without_a_file_and_its_ticks_are_written_down(surroundings, 
     beat = ["celery", "-A", "followup.tasks", "beat", "--pidfile", "beat.pid"]
     with running(worker, tmp_path, surroundings) as log, running(beat, tmp_path, surroundings):
         soon(lambda: is_sent(store, request_id), log)
-        soon(lambda: beaten(store) == {heartbeat.key_of(queue) for queue in heartbeat.WATCHED}, log)
+        soon(lambda: beaten(store) == {heartbeat.key_of(queue) for queue in WATCHED_QUEUES}, log)
     assert {path.suffix for path in tmp_path.iterdir()} <= {".log", ".pid"}
     with store() as session:
         assert heartbeat.is_fresh(session, now=datetime.now(UTC), stale_seconds=15)
@@ -164,7 +165,7 @@ def test_without_redis_an_emergency_is_still_answered_and_paged(surroundings, st
 def test_sweep_keeps_still_while_the_workers_are_heard_of(surroundings, store, tmp_path):
     request_id = due(store)
     later = datetime.now(UTC) + timedelta(minutes=5)
-    for queue in heartbeat.WATCHED:
+    for queue in WATCHED_QUEUES:
         heartbeat.tick(store, queue, now=later)
     with running(["followup", "sweep"], tmp_path, surroundings) as log:
         time.sleep(5)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from followup.core.clock import SystemClock
-from followup.core.vocabulary import Channel, Direction, Question, RequestStatus, Tier
+from followup.core.vocabulary import WATCHED_QUEUES, Channel, Direction, Question, RequestStatus, Tier
 from followup.runtime import Runtime, build_runtime
 from followup.services import heartbeat
 from followup.settings import Settings
@@ -207,7 +207,7 @@ def test_a_step_moves_the_clock_by_its_length(scene, hand, step, minutes):
 
 def test_the_beat_is_as_old_after_a_skip_as_before(scene, hand, house):
     ana = scene.patient()
-    for queue in heartbeat.WATCHED:
+    for queue in WATCHED_QUEUES:
         heartbeat.tick(house.sessions, queue, now=scene.now)
 
     hand.press(ana, "skip", to="1-day")
