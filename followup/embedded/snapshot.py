@@ -29,7 +29,7 @@ def path_in(folder: Path, *, schema: str) -> Path:
 
 
 def restore(snapshot: Path, database: Path) -> bool:
-    """Copy a fresh snapshot to where the database is to be; False if there is none, or a database is there."""
+    """Copy a fresh snapshot to where the database is to be; False if there is none, or one is there."""
     if database.exists() or not snapshot.exists():
         return False
     if SystemClock().now().timestamp() - snapshot.stat().st_mtime > _GOOD_FOR.total_seconds():

@@ -80,7 +80,7 @@ class Message:
         return Words(self.texts[found], self.subjects.get(found), found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """Every message by key, with the wording they share and the review line of every file."""
 

@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.clinical import timing
-from followup.core.ids import new_id
 from followup.core.vocabulary import (
     Audience,
     CatchUp,
@@ -74,13 +73,15 @@ def apply_many(
         for care_plan, consent, schedule in wanted
     ]
     session.flush()  # the partial unique key counts only rows that are not revoked
-    added = [
-        _row(text, care_plan, book.patients[care_plan.patient_id], consent, book.steps[care_plan.id], now)
+    groups = [
+        (
+            _shared(care_plan, book.patients[care_plan.patient_id], consent, now),
+            [_own(text, book.steps[care_plan.id]) for text in texts],
+        )
         for care_plan, consent, texts in fresh
-        for text in texts
     ]
-    batch.insert_many(session, CommunicationRequest, added)
-    return len(added)
+    batch.insert_many(session, CommunicationRequest, groups)
+    return sum(len(rows) for _, rows in groups)
 
 
 @dataclass(frozen=True)
@@ -181,16 +182,9 @@ def _same(row: CommunicationRequest, text: PlannedText, patient: Patient, consen
     )
 
 
-def _row(
-    text: PlannedText,
-    care_plan: CarePlan,
-    patient: Patient,
-    consent: Consent,
-    steps: Sequence[TaperStep],
-    now: datetime,
-) -> dict[str, Any]:
+def _shared(care_plan: CarePlan, patient: Patient, consent: Consent, now: datetime) -> dict[str, Any]:
+    """Return the columns that are the same in every text of a plan."""
     return {
-        "id": new_id(),
         "created_at": now,
         "organization_id": care_plan.organization_id,
         "status": RequestStatus.ACTIVE,
@@ -203,22 +197,16 @@ def _row(
         "channel": consent.channel,
         "address": consent.address,
         "language": patient.language,
-        "message_key": text.message_key,
-        "message_keys": list(text.message_keys),
-        "fields": dict(text.fields),
-        "asks": text.asks,
-        "requires": int(text.requires),
-        "is_safety": text.is_safety,
-        "catch_up": text.catch_up,
-        "action_id": text.action_id,
-        "occurrence": text.occurrence,
         "plan_version": care_plan.plan_version,
-        "taper_step_id": None if text.step_index is None else steps[text.step_index].id,
-        "due_at": text.window.due_at,
-        "expires_at": text.window.expires_at,
-        "next_attempt_at": text.window.due_at,
         "attempt": 0,
     }
+
+
+def _own(text: PlannedText, steps: Sequence[TaperStep]) -> Mapping[str, Any]:
+    """Return the columns of one text; patients with the same calendar share the mapping."""
+    if text.step_index is None:
+        return text.columns
+    return {**text.columns, "taper_step_id": steps[text.step_index].id}
 
 
 def reply(

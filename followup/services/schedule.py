@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cached_property, lru_cache
+from typing import Any
 
 from followup.clinical import timing
 from followup.core.vocabulary import CatchUp, Channel, Course, Fact, Language, Question
@@ -41,7 +43,10 @@ class LevelStep:
 
 @dataclass(frozen=True)
 class Terms:
-    """One patient's terms: what decides which texts fall on which day."""
+    """One patient's terms: what decides which texts fall on which day.
+
+    Terms are equal when the same calendar follows from them; what has happened since does not count.
+    """
 
     course: Course
     discharge_on: date
@@ -52,11 +57,12 @@ class Terms:
     hide_numbers: bool = False
     steps: tuple[LevelStep, ...] = ()
     taper_version: int | None = None
-    announce_taper: bool = False  #: The taper is approved and the patient has not been told yet.
+    #: The taper is approved and the patient has not been told yet.
+    announce_taper: bool = field(default=False, compare=False)
     #: Scheduled texts that already went, by local day.
-    occupied: Mapping[date, int] = field(default_factory=dict)
+    occupied: Mapping[date, int] = field(default_factory=dict, compare=False)
     #: (action, occurrence) of every text that went or ended unsent: none of them is planned again.
-    done: frozenset[tuple[str, str]] = frozenset()
+    done: frozenset[tuple[str, str]] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,36 @@ class PlannedText:
     fields: Mapping[str, str] = field(default_factory=dict)
     step_index: int | None = None  #: Which step of the taper, for a step's own text.
 
-    @property
+    @cached_property
+    def worlds(self) -> tuple[Fact, ...]:
+        """Return the worlds in which it could go."""
+        return tuple(world for world in _WORLDS if not self.requires & _EITHER & ~world)
+
+    @cached_property
+    def is_catch_up(self) -> bool:
+        """Tell whether it goes out even when its day has passed: safety education for everybody."""
+        return self.is_safety and self.kind == "education" and Fact.STILL_TAKING not in self.requires
+
+    @cached_property
+    def columns(self) -> Mapping[str, Any]:
+        """Return what a row of it holds beside what its patient's rows share."""
+        return {
+            "message_key": self.message_key,
+            "message_keys": self.message_keys,
+            "fields": self.fields,
+            "asks": self.asks,
+            "requires": int(self.requires),
+            "is_safety": self.is_safety,
+            "catch_up": self.catch_up,
+            "action_id": self.action_id,
+            "occurrence": self.occurrence,
+            "taper_step_id": None,
+            "due_at": self.window.due_at,
+            "expires_at": self.window.expires_at,
+            "next_attempt_at": self.window.due_at,
+        }
+
+    @cached_property
     def key(self) -> tuple[str, str]:
         """Return what tells this text from every other of its plan."""
         return self.action_id, self.occurrence
@@ -98,24 +133,27 @@ def lay_out(plan: PlanDefinition, terms: Terms, *, catalog: Catalog, now: dateti
     A start after day 0 begins at today's day; safety texts whose day has passed come first, one an evening,
     and push the later ones on. The cap is kept for each world (still taking pills, or stopped) on its own.
     """
-    dated = [*_dated(plan, terms, catalog, now), *_announcement(terms, now)]
-    wanted = [text for text in dated if text.key not in terms.done]
+    calendar = _calendar(plan, terms, catalog)
+    dated = [text for text in calendar if text.window.expires_at > now or text.is_catch_up]
+    wanted = [text for text in (*dated, *_announcement(terms, now)) if text.key not in terms.done]
     placed, lost = _safety_in_turn(wanted, terms, now)
     schedule = _capped(placed, terms)
     return replace(schedule, left_out=(*schedule.left_out, *lost))
 
 
-def _dated(plan: PlanDefinition, terms: Terms, catalog: Catalog, now: datetime) -> Iterator[PlannedText]:
+@lru_cache(
+    maxsize=2_048
+)  # patients of one day, course and zone share it, and thousands may be planned at once
+def _calendar(plan: PlanDefinition, terms: Terms, catalog: Catalog) -> tuple[PlannedText, ...]:
     days = [
         Step((step.starts_on - terms.discharge_on).days, _position(n, terms))
         for n, step in enumerate(terms.steps)
     ]
-    for placed in place(plan, terms.course, days):
-        if not _is_scheduled(placed.action, terms):
-            continue
-        text = _text(placed, terms, catalog)
-        if text.window.expires_at > now or _is_catch_up(text):
-            yield text
+    return tuple(
+        _text(placed, terms, catalog)
+        for placed in place(plan, terms.course, days)
+        if _is_scheduled(placed.action, terms)
+    )
 
 
 def _is_scheduled(action: Action, terms: Terms) -> bool:
@@ -126,10 +164,6 @@ def _is_scheduled(action: Action, terms: Terms) -> bool:
     if action.minute is None or Fact.CONSENT_PENDING in action.when:
         return False
     return terms.support or Fact.SUPPORT_ON not in action.when
-
-
-def _is_catch_up(text: PlannedText) -> bool:
-    return text.is_safety and text.kind == "education" and Fact.STILL_TAKING not in text.requires
 
 
 def _position(index: int, terms: Terms) -> str:
@@ -224,11 +258,11 @@ def _safety_in_turn(
 
     Missed ones first, one an evening, never beside the text of a step: that one would take its minute.
     """
-    safety = [text for text in texts if _is_catch_up(text)]
+    safety = [text for text in texts if text.is_catch_up]
     queue = deque(text for text in safety if text.window.expires_at <= now)
     taken = {text.local_on for text in texts if text.rank == _TAPER and text.window.expires_at > now}
     today = timing.local_date(now, terms.time_zone)
-    placed = [text for text in texts if not _is_catch_up(text)]
+    placed = [text for text in texts if not text.is_catch_up]
     for day in range((terms.discharge_on + timedelta(days=_LAST_DAY) - today).days + 1):
         on = today + timedelta(days=day)
         queue.extend(text for text in safety if text.local_on == on and text.window.expires_at > now)
@@ -257,23 +291,18 @@ class _Room:
 
     def take(self, text: PlannedText) -> bool:
         """Take the text's place; False if there is none in a world where it could go."""
-        worlds = [world for world in _WORLDS if not text.requires & _EITHER & ~world]
-        if not all(self._has_room(world, text) for world in worlds):
-            return False
-        for world in worlds:
-            self._days[world, text.local_on] += 1
-            self._weeks[world, self._week(text.local_on)] += text.local_on > self._terms.discharge_on
-            self._minutes.add((world, text.window.due_at))
+        on, minute = text.local_on, text.window.due_at
+        week, counts = self._week(on), on > self._terms.discharge_on
+        most = LATER_WEEK if week else FIRST_WEEK
+        for world in text.worlds:
+            full = self._days[world, on] >= PER_DAY or (counts and self._weeks[world, week] >= most)
+            if full or (world, minute) in self._minutes:
+                return False
+        for world in text.worlds:
+            self._days[world, on] += 1
+            self._weeks[world, week] += counts
+            self._minutes.add((world, minute))
         return True
-
-    def _has_room(self, world: Fact, text: PlannedText) -> bool:
-        week, on = self._week(text.local_on), text.local_on
-        is_first_day = on <= self._terms.discharge_on
-        return (
-            self._days[world, on] < PER_DAY
-            and (is_first_day or self._weeks[world, week] < (LATER_WEEK if week else FIRST_WEEK))
-            and (world, text.window.due_at) not in self._minutes
-        )
 
     def _week(self, on: date) -> int:
         """Return 0 for days 1-7 of the course, 1 for days 8-14, and so on; day 0 is counted apart."""

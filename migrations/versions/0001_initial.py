@@ -966,9 +966,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("status = 'in-progress'"),
             sqlite_where=sa.text("status = 'in-progress'"),
         )
-        batch_op.create_index(
-            batch_op.f("ix_communication_requests_organization_id"), ["organization_id"], unique=False
-        )
         batch_op.create_index("ix_communication_requests_patient", ["patient_id", "due_at"], unique=False)
         batch_op.create_index(
             "uq_communication_requests_page",
@@ -1303,7 +1300,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("page_step IS NOT NULL"),
         )
         batch_op.drop_index("ix_communication_requests_patient")
-        batch_op.drop_index(batch_op.f("ix_communication_requests_organization_id"))
         batch_op.drop_index(
             "ix_communication_requests_leased",
             postgresql_where=sa.text("status = 'in-progress'"),

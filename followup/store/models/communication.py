@@ -71,6 +71,8 @@ class CommunicationRequest(Owned):
         Index("ix_communication_requests_patient", "patient_id", "due_at"),
     )
 
+    # No index of its own: every question about this table names a patient, a plan, an alert or a lane.
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     status: Mapped[RequestStatus] = mapped_column(default=RequestStatus.ACTIVE)
     audience: Mapped[Audience]
     origin: Mapped[RequestOrigin]

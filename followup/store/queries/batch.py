@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
 from functools import cache
 from typing import Any, cast
 
@@ -9,10 +11,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import (
     JSON,
-    Column,
     ColumnElement,
     Connection,
-    Dialect,
     Table,
     Update,
     bindparam,
@@ -24,7 +24,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
-from followup.store.base import Base
+from followup.core.ids import new_id
+from followup.store.base import Keyed
 
 Source = Callable[[str], ColumnElement[Any]]
 _PREFIX = "row_"  # a parameter that is named like a column would be taken for the column's new value
@@ -69,36 +70,67 @@ def _unnested(types: Mapping[str, TypeEngine[Any]]) -> Source:
     return lambda name: values.c[name]
 
 
-def insert_many(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add rows in the caller's transaction; all name the same columns, and a column they leave out is null.
+#: Columns that many rows share, and for each row the columns of its own.
+Group = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
 
-    COPY on PostgreSQL: a plan's forty texts, or a cohort's, cost a tenth of an INSERT each.
+
+def insert_many(session: Session, model: type[Keyed], groups: Sequence[Group]) -> None:
+    """Add the rows of all groups in the caller's transaction, each with a new id.
+
+    All rows name the same columns, and a column that they leave out is null. COPY on PostgreSQL, where what
+    is shared (a patient's columns, and mappings that several groups hold) is written out once.
     """
-    if not rows:
+    if not any(rows for _, rows in groups):
         return
     connection, table = session.connection(), cast(Table, model.__table__)
     if connection.dialect.name == "postgresql":
-        _copy(connection, [table.columns[name] for name in rows[0]], rows)
+        _copy(connection, table, groups)
     else:
-        connection.execute(insert(table), list(rows))
+        merged = [{"id": new_id(), **shared, **row} for shared, rows in groups for row in rows]
+        connection.execute(insert(table), merged)
 
 
-def _copy(connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[Mapping[str, Any]]) -> None:
-    listed = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-    command = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(columns[0].table.name), listed)
-    names = [column.name for column in columns]
-    written = {column.name: write for column in columns if (write := _writer(column, connection.dialect))}
+def _copy(connection: Connection, table: Table, groups: Sequence[Group]) -> None:
+    shared_names, own_names = next((list(shared), list(rows[0])) for shared, rows in groups if rows)
+    listed = sql.SQL(", ").join(map(sql.Identifier, ["id", *shared_names, *own_names]))
+    command = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), listed)
+    of_shared, of_own = _Lines(table, shared_names), _Lines(table, own_names)
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     with driver.cursor() as cursor, cursor.copy(command) as copy:
-        for row in rows:
-            given = dict(row)
-            for name, write in written.items():
-                given[name] = write(given[name])
-            copy.write_row([given[name] for name in names])
+        for shared, rows in groups:
+            head = of_shared.part(shared)
+            copy.write("".join(f"{new_id()}\t{head}\t{of_own.part(row)}\n" for row in rows))
 
 
-def _writer(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Return what makes the driver's value of ours (an enum's value, JSON as text); None where it is that."""
-    if isinstance(column.type, JSON):
-        return json.dumps
-    return column.type.dialect_impl(dialect).bind_processor(dialect)
+class _Lines:
+    """Write mappings as parts of COPY's text lines, each mapping once however many rows hold it."""
+
+    def __init__(self, table: Table, names: Sequence[str]) -> None:
+        self._columns = [(name, isinstance(table.columns[name].type, JSON)) for name in names]
+        self._written: dict[int, str] = {}  # by identity: the caller keeps the mappings while we write
+
+    def part(self, row: Mapping[str, Any]) -> str:
+        """Return the row's values, tab between them."""
+        known = self._written.get(id(row))
+        if known is None:
+            known = "\t".join(
+                _text(json.dumps(row[name]) if is_json else row[name]) for name, is_json in self._columns
+            )
+            self._written[id(row)] = known
+        return known
+
+
+def _text(value: Any) -> str:
+    """Return a value in COPY's text format (PostgreSQL manual, COPY, "Text Format")."""
+    if value is None:
+        return "\\N"
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.isoformat()
+    if isinstance(value, Enum):
+        value = value.value
+    return str(value).translate(_ESCAPED)
+
+
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
