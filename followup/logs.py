@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-#: Seven digits and more in a row (spaces, dots, dashes, brackets between), but not inside an id or a word.
-_NUMBER = re.compile(r"(?<![\w-])\+?\d(?:[ .()-]{0,2}\d){6,14}(?![\w-])")
+#: Seven digits and more in a row (spaces, dots, dashes, brackets between); no ISO date, and not inside an id.
+_NUMBER = re.compile(r"(?<![\w-])(?!\d{4}-\d\d-\d\d(?!\d))\+?\d(?:[ .()-]{0,2}\d){6,14}(?![\w-])")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 Line = MutableMapping[str, Any]

@@ -28,6 +28,7 @@ from followup.providers.sandbox import SandboxSender
 from followup.runtime import Runtime, build_runtime
 from followup.services import (
     clinics,
+    course_end,
     drain,
     enrolment,
     escalation,
@@ -193,6 +194,7 @@ class World:
         leases.mark_lost_leases(house.sessions, now)
         invitations.chase(house.sessions, knowledge=house.knowledge, now=now)
         taper.enforce_holds(house.sessions, knowledge=house.knowledge, now=now)
+        course_end.complete(house.sessions, now=now)
 
     # --- what came of it
 

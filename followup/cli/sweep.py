@@ -1,6 +1,7 @@
 """`followup sweep`: the work of the workers in one plain process, for when Celery or Redis is gone."""
 
 import logging
+from pathlib import Path
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +16,12 @@ log = logging.getLogger(__name__)
 
 @click.command("sweep")
 @click.option("--once", is_flag=True, help="Do one round now, whatever beat says, and end.")
-def command(once: bool) -> None:
+@click.option(
+    "--alive",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to touch whenever the database could be asked: what a health check looks at.",
+)
+def command(once: bool, alive: Path | None) -> None:
     """Send, understand and page without Celery or Redis.
 
     Idle while beat's ticks through the workers are fresh; takes over when they are old. Ends on Ctrl-C.
@@ -30,6 +36,8 @@ def command(once: bool) -> None:
         try:
             if is_needed(house):
                 round_of(house)
+            if alive is not None:
+                alive.touch()
         except SQLAlchemyError:
             log.exception("sweep: the database cannot be asked")
 

@@ -8,7 +8,17 @@ from typing import Any, Protocol
 from followup.core.clock import Clock
 from followup.core.vocabulary import Channel, Lane
 from followup.providers.ports import Sender
-from followup.services import drain, escalation, expiry, inbound, invitations, leases, receipts, taper
+from followup.services import (
+    course_end,
+    drain,
+    escalation,
+    expiry,
+    inbound,
+    invitations,
+    leases,
+    receipts,
+    taper,
+)
 from followup.services.drain import Pace
 from followup.services.knowledge import Knowledge
 from followup.store.session import Sessions
@@ -66,6 +76,7 @@ def once(
         "expiry": at_once(expiry.expire),
         "invitations": at_once(invitations.chase),
         "holds": at_once(taper.enforce_holds),
+        "endings": lambda: course_end.complete(sessions, now=clock.now()),
     }
     return [name for name, part in parts.items() if not _did(name, part)]
 

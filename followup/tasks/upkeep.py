@@ -1,14 +1,15 @@
 """Wake the small rounds: unanswered invitations, held tapers, and the proof that workers live."""
 
-from followup.services import heartbeat, invitations, taper
+from followup.services import course_end, heartbeat, invitations, taper
 from followup.tasks.app import celery_app, runtime
 
 
 @celery_app.task(name="followup.upkeep.chase")
 def chase() -> None:
-    """Ask staff about invitations that nobody answered."""
+    """Ask staff about invitations that nobody answered, and end the courses that are over."""
     house = runtime()
     invitations.chase(house.sessions, knowledge=house.knowledge, now=house.clock.now())
+    course_end.complete(house.sessions, now=house.clock.now())
 
 
 @celery_app.task(name="followup.upkeep.holds")

@@ -1,13 +1,14 @@
 """Ask what planning must know, for one plan or thousands; the caller has the plans, and so their clinics."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from followup.core.vocabulary import ConsentStatus, RequestOrigin, RequestStatus, TaperStatus
-from followup.store.models import CommunicationRequest, Consent, Patient, TaperPlan, TaperStep
+from followup.core.vocabulary import CarePlanStatus, ConsentStatus, RequestOrigin, RequestStatus, TaperStatus
+from followup.store.models import CarePlan, CommunicationRequest, Consent, Patient, TaperPlan, TaperStep
 
 
 def patients_by_id(session: Session, ids: Sequence[UUID]) -> Sequence[Patient]:
@@ -44,5 +45,21 @@ def planned_rows(session: Session, care_plan_ids: Sequence[UUID]) -> Sequence[Co
         CommunicationRequest.action_id.is_not(None),  # the partial unique index holds exactly these
         CommunicationRequest.origin == RequestOrigin.PLANNED,
         CommunicationRequest.status != RequestStatus.REVOKED,
+    )
+    return session.scalars(found).all()
+
+
+def past_their_end(session: Session, *, now: datetime) -> Sequence[CarePlan]:
+    """Return, across clinics, begun plans whose last day may be over somewhere, with nothing left to send."""
+    left = exists().where(
+        CommunicationRequest.care_plan_id == CarePlan.id,
+        CommunicationRequest.status == RequestStatus.ACTIVE,
+        CommunicationRequest.expires_at > now,
+    )
+    found = select(CarePlan).where(
+        CarePlan.status.in_((CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD)),
+        CarePlan.activated_at.is_not(None),
+        CarePlan.ends_on < now.date(),
+        ~left,
     )
     return session.scalars(found).all()
