@@ -117,6 +117,13 @@ def next_opening(at: datetime, zone: str, narrow: tuple[time, time] | None = Non
     return open_window(today + timedelta(days=1), zone, narrow)[0]
 
 
+def next_window(at: datetime, hours: int, zone: str) -> Window:
+    """Return the window of what may go from `at` on: it opens the next open minute, never past closing."""
+    opens = next_opening(at, zone)
+    closes = open_window(local_date(opens, zone), zone)[1]
+    return Window(opens, min(opens + timedelta(hours=hours), closes))
+
+
 def local_date(at: datetime, zone: str) -> date:
     """Return the local date of an aware instant; raises ClinicalError for a naive one."""
     if at.tzinfo is None:

@@ -6,16 +6,13 @@ from sqlalchemy.orm import Session
 
 from followup.clinical import timing
 from followup.core.vocabulary import (
-    Audience,
     CatchUp,
     ConsentStatus,
     Fact,
-    Lane,
-    Priority,
     Question,
     RequestOrigin,
 )
-from followup.services import alerts
+from followup.services import alerts, intents
 from followup.services.knowledge import Knowledge
 from followup.store.models import CarePlan, CommunicationRequest, Consent, ContactPoint, Patient
 from followup.store.queries import consents as queries
@@ -57,9 +54,9 @@ def invite(
     session.add(consent)
     first, again = times(now, patient.time_zone)
     session.add(
-        _invitation(patient, care_plan, contact, INVITE, first, _INVITATION_HOURS, CatchUp.SEND_LATE, now)
+        _invitation(patient, care_plan, consent, INVITE, first, _INVITATION_HOURS, CatchUp.SEND_LATE, now)
     )
-    session.add(_invitation(patient, care_plan, contact, REMIND, again, _REMINDER_HOURS, CatchUp.SKIP, now))
+    session.add(_invitation(patient, care_plan, consent, REMIND, again, _REMINDER_HOURS, CatchUp.SKIP, now))
     return consent
 
 
@@ -77,38 +74,26 @@ def times(now: datetime, zone: str) -> tuple[datetime, datetime]:
 def _invitation(
     patient: Patient,
     care_plan: CarePlan,
-    contact: ContactPoint,
+    consent: Consent,
     key: str,
     due_at: datetime,
     hours: int,
     catch_up: CatchUp,
     now: datetime,
 ) -> CommunicationRequest:
-    closes = timing.open_window(timing.local_date(due_at, patient.time_zone), patient.time_zone)[1]
-    return CommunicationRequest(
-        created_at=now,
-        organization_id=patient.organization_id,
-        audience=Audience.PATIENT,
-        origin=RequestOrigin.INVITATION,
-        lane=Lane.URGENT,
-        priority=Priority.ROUTINE,
-        patient_id=patient.id,
-        care_plan_id=care_plan.id,
-        channel=contact.system,
-        address=contact.value,
-        language=patient.language,
+    return intents.to_patient(
+        patient,
+        care_plan,
+        consent,
         message_key=key,
-        message_keys=[key],
-        fields={},
+        origin=RequestOrigin.INVITATION,
+        window=timing.next_window(due_at, hours, patient.time_zone),
+        now=now,
         asks=Question.CONSENT,
         requires=int(Fact.CONSENT_PENDING),
         catch_up=catch_up,
         action_id=key,
-        occurrence=contact.system.value,
-        plan_version=care_plan.plan_version,
-        due_at=due_at,
-        expires_at=min(due_at + timedelta(hours=hours), closes),
-        next_attempt_at=due_at,
+        occurrence=consent.channel.value,
     )
 
 

@@ -232,7 +232,6 @@ def _announcement(terms: Terms, now: datetime) -> Iterator[PlannedText]:
     opens = timing.next_opening(now, terms.time_zone)
     on = timing.local_date(opens, terms.time_zone)
     while on < terms.steps[0].starts_on:
-        closes = timing.open_window(on, terms.time_zone)[1]
         yield PlannedText(
             action_id=_TAPER_START,
             occurrence=f"v{terms.taper_version}",
@@ -241,7 +240,7 @@ def _announcement(terms: Terms, now: datetime) -> Iterator[PlannedText]:
             message_keys=(_TAPER_START,),
             asks=None,
             local_on=on,
-            window=timing.Window(opens, min(opens + timedelta(hours=_STEP_TEXT_HOURS), closes)),
+            window=timing.next_window(opens, _STEP_TEXT_HOURS, terms.time_zone),
             requires=Fact.CONSENTED | Fact.TAPER_ACTIVE,
             is_safety=False,
             catch_up=CatchUp.SKIP,

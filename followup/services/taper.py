@@ -4,7 +4,7 @@ The arithmetic and its bounds are clinical.taper's.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -16,23 +16,18 @@ from followup.clinical.bounds import check_bounds
 from followup.core import states
 from followup.core.errors import Conflict, Forbidden, TaperRefused
 from followup.core.vocabulary import (
-    Audience,
-    CatchUp,
     ConsentStatus,
     Fact,
-    Lane,
-    Priority,
     RequestOrigin,
     StaffRole,
     TaperStatus,
 )
-from followup.services import alerts, audit, planning
+from followup.services import alerts, audit, intents, planning
 from followup.services.knowledge import Knowledge
 from followup.services.taper_drafts import check_start, first_possible_start, store
 from followup.store.models import (
     CarePlan,
     Communication,
-    CommunicationRequest,
     Organization,
     Patient,
     StaffUser,
@@ -154,33 +149,19 @@ def _tell(
             care_plan=care_plan,
         )
         return
-    opens = timing.next_opening(now, patient.time_zone)
-    closes = timing.open_window(timing.local_date(opens, patient.time_zone), patient.time_zone)[1]
     key = "auto_pause" if by is None else "taper_held"
     session.add(
-        CommunicationRequest(
-            created_at=now,
-            organization_id=patient.organization_id,
-            audience=Audience.PATIENT,
-            origin=RequestOrigin.PLANNED,
-            lane=Lane.ROUTINE,
-            priority=Priority.ROUTINE,
-            patient_id=patient.id,
-            care_plan_id=care_plan.id,
-            channel=consent.channel,
-            address=consent.address,
-            language=patient.language,
+        intents.to_patient(
+            patient,
+            care_plan,
+            consent,
             message_key=key,
-            message_keys=[key],
-            fields={},
+            origin=RequestOrigin.PLANNED,
+            window=timing.next_window(now, _PAUSE_HOURS, patient.time_zone),
+            now=now,
             requires=int(Fact.CONSENTED),
-            catch_up=CatchUp.SKIP,
             action_id=key,
             occurrence=f"v{plan.version}.{now:%y%m%d%H%M}",
-            plan_version=care_plan.plan_version,
-            due_at=opens,
-            expires_at=min(opens + timedelta(hours=_PAUSE_HOURS), closes),
-            next_attempt_at=opens,
         )
     )
 

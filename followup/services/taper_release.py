@@ -9,16 +9,13 @@ from sqlalchemy.orm import Session
 from followup.clinical import timing
 from followup.core.errors import Conflict
 from followup.core.vocabulary import (
-    Audience,
-    CatchUp,
     ConsentStatus,
     Fact,
     Lane,
-    Priority,
     Question,
     RequestOrigin,
 )
-from followup.services import audit, planning
+from followup.services import audit, intents, planning
 from followup.services.knowledge import Knowledge
 from followup.services.wording import units_label
 from followup.store.models import CarePlan, CommunicationRequest, Consent, Patient, TaperStep
@@ -104,32 +101,20 @@ def _row(
     now: datetime,
 ) -> CommunicationRequest:
     key = _morning_key(missed.evening, care_plan, knowledge)
-    due_at = max(now, missed.window.due_at)
-    return CommunicationRequest(
-        created_at=now,
-        organization_id=care_plan.organization_id,
-        audience=Audience.PATIENT,
-        origin=RequestOrigin.STAFF,
-        lane=Lane.URGENT,
-        priority=Priority.URGENT,
-        patient_id=patient.id,
-        care_plan_id=care_plan.id,
-        channel=consent.channel,
-        address=consent.address,
-        language=patient.language,
+    return intents.to_patient(
+        patient,
+        care_plan,
+        consent,
         message_key=key,
-        message_keys=[key],
+        origin=RequestOrigin.STAFF,
+        window=timing.Window(max(now, missed.window.due_at), missed.window.expires_at),
+        now=now,
         fields={"n": units_label(missed.step.max_units)},
         asks=Question.TAPER,
         requires=int(Fact.CONSENTED | Fact.STILL_TAKING | Fact.TAPER_ACTIVE),
-        catch_up=CatchUp.SKIP,
         action_id=missed.evening.action_id,
         occurrence=missed.evening.occurrence + _MORNING,
-        plan_version=care_plan.plan_version,
         taper_step_id=missed.step.id,
-        due_at=due_at,
-        expires_at=missed.window.expires_at,
-        next_attempt_at=due_at,
     )
 
 

@@ -117,3 +117,15 @@ def test_the_clinic_is_open_in_its_hours_but_on_holidays() -> None:
 def test_wrong_clinic_hours_are_named(table: dict[str, list[str]]) -> None:
     with pytest.raises(ClinicalError, match=next(iter(table))):
         timing.clinic_hours(table)
+
+
+def test_the_next_window_opens_now_or_in_the_morning_and_never_passes_closing() -> None:
+    noon = datetime(2026, 6, 2, 16, tzinfo=UTC)  # 12:00 in New York
+    assert timing.next_window(noon, 3, "America/New_York") == timing.Window(noon, noon + timedelta(hours=3))
+    late = noon + timedelta(hours=7)
+    assert timing.next_window(late, 3, "America/New_York") == timing.Window(late, late + timedelta(hours=1))
+    night = noon + timedelta(hours=9)
+    morning = noon + timedelta(hours=21)
+    assert timing.next_window(night, 3, "America/New_York") == timing.Window(
+        morning, morning + timedelta(hours=3)
+    )
