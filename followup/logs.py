@@ -9,8 +9,12 @@ from typing import Any
 import structlog
 
 #: Seven digits and more in a row (spaces, dots, dashes, brackets between); no ISO date, and not inside an id.
-_NUMBER = re.compile(r"(?<![\w-])(?!\d{4}-\d\d-\d\d(?!\d))\+?\d(?:[ .()-]{0,2}\d){6,14}(?![\w-])")
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+#: A plus, an at sign or a space may stand as a web form writes it.
+_GAP = r"(?:[ .()-]|%20|%28|%29|%2[Dd]){0,2}"
+_NUMBER = re.compile(
+    rf"(?:%2[Bb]|(?<![\w-])(?!\d{{4}}-\d\d-\d\d(?!\d))\+?)(?:%28)?\d(?:{_GAP}\d){{6,14}}(?![\w-])"
+)
+_ADDRESS = re.compile(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 
 Line = MutableMapping[str, Any]
 

@@ -11,10 +11,12 @@ from werkzeug.datastructures import MultiDict
 
 from followup.core.contactpoint import EmailAddress, PhoneNumber
 from followup.core.errors import InvalidInput
+from followup.core.typed import cleaned
 
 Word = TypeVar("Word", bound=StrEnum)
 
 YES_NO: Mapping[str, bool] = {"yes": True, "no": False}
+_FOUR_DIGITS = 1000  #: "7/19/74" is no year 74: the year is typed whole.
 _NUMBER = re.compile(r"(?=[.,]?[0-9])[0-9]{0,6}(?:[.,][0-9]{1,2})?")
 
 
@@ -30,8 +32,13 @@ class FormReader:
         self.errors: dict[str, str] = {}
 
     def raw(self, name: str) -> str:
-        """Return what was typed, without spaces at its ends; empty when the field is absent."""
-        return (self.values.get(name) or "").replace("\x00", "").strip()
+        """Return what was typed, without spaces at its ends and without signs that nobody sees."""
+        return cleaned(self.values.get(name) or "").strip()
+
+    @property
+    def first_fault(self) -> str | None:
+        """Return the first field with a fault, in the order in which the page reads its fields."""
+        return next(iter(self.errors), None)
 
     def fault(self, name: str, message: str) -> None:
         """Note a fault; the first one of a field stands."""
@@ -91,17 +98,27 @@ class FormReader:
         if found is None:
             self.fault(name, "This is not a date. Type it as MM/DD/YYYY, such as 07/19/1974.")
         elif earliest is not None and found < earliest:
-            self.fault(name, f"This is before {_us(earliest)}. Check the year.")
+            self.fault(name, f"This is before {_us(earliest)}. {_which_part(found, earliest)}")
         elif latest is not None and found > latest:
-            self.fault(name, f"This is after {_us(latest)}. Check the year.")
+            self.fault(name, f"This is after {_us(latest)}. {_which_part(found, latest)}")
         else:
             return found
         return None
 
     def number(
-        self, name: str, *, missing: str | None, low: Decimal, high: Decimal, step: Decimal | None = None
+        self,
+        name: str,
+        *,
+        missing: str | None,
+        low: Decimal,
+        high: Decimal,
+        step: Decimal | None = None,
+        advice: str = "Check it against the prescription.",
     ) -> Decimal | None:
-        """Return a number from low to high; `step` 1 wants whole ones, 0.5 takes halves too."""
+        """Return a number from low to high; `step` 1 wants whole ones, 0.5 takes halves too.
+
+        `advice` is what to do about a number outside the bounds.
+        """
         typed = self.raw(name)
         if not typed:
             self._absent(name, missing)
@@ -110,7 +127,7 @@ class FormReader:
         if found is None:
             self.fault(name, "This is not a number. Type digits only, such as 30.")
         elif not low <= found <= high:
-            self.fault(name, f"Must be from {low} to {high}. Check it against the prescription.")
+            self.fault(name, f"Must be from {low} to {high}. {advice}")
         elif step is not None and found % step:
             self.fault(name, "Must be a whole number." if step == 1 else f"Goes in steps of {step}.")
         else:
@@ -157,12 +174,16 @@ def _us(day: date) -> str:
     return f"{day:%m/%d/%Y}"
 
 
+def _which_part(typed: date, bound: date) -> str:
+    return "Check the day and the month." if typed.year == bound.year else "Check the year."
+
+
 def _parse_day(typed: str) -> date | None:
     parts = typed.split("/")
     try:
         if len(parts) == 3:
             month, day, year = (int(part) for part in parts)
-            return date(year, month, day)
+            return date(year, month, day) if year >= _FOUR_DIGITS else None
         return date.fromisoformat(typed)
     except ValueError:
         return None

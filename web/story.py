@@ -22,6 +22,7 @@ from followup.services import paging
 from .words import span
 
 UNKNOWN_WORDS = "We do not know if it arrived. Not sent again."
+REPLY_FAILED = "The safety text could not be delivered. Call."
 
 
 def staff_word(table: str, key: str) -> str:
@@ -161,6 +162,8 @@ def event(
     """Return one sentence for one thing that happened to an alert."""
     if is_task and kind is AlertEventKind.TRIGGERED:
         return f"Task for staff: {staff_word('tasks', task)}"
+    if "safety_reply" in detail:
+        return REPLY_FAILED
     people = int(detail.get("people", 0))
     return _EVENTS[kind].format(
         code=code,

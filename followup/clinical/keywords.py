@@ -13,6 +13,7 @@ from followup.core.vocabulary import AlertOutcome
 
 FILE = "keywords.toml"
 QUOTES = '"“”«»‘’„'
+_SHORT = 9  #: words, from which a text is no mere command
 _STAFF = re.compile(r"\s*([aert])[\s.:#-]*([0-9]{4})(?:[\s.:#-]+([1-4]))?[\s.!]*\Z")
 _FIX = re.compile(r"\s*(?:fix|corregir)[\s:]+([0-9]{1,3}(?:[.][0-9])?)[\s.!]*\Z")
 
@@ -84,6 +85,9 @@ class KeywordTable:
     """The compiled table of keywords."""
 
     words: Mapping[str, KeywordKind]
+    commands: frozenset[str]  #: what ends all texts when only filler stands beside it
+    filler: frozenset[str]
+    unsure: frozenset[str]  #: words that may stand for the pills as well as for our texts
     sentences: PhraseBook
     reactions: tuple[str, ...]
 
@@ -100,10 +104,12 @@ class KeywordTable:
                     raise row.mistake(f"{word!r} is in two families, or not in plain lower case")
         if missing := set(KeywordKind) - set(words.values()):
             raise top.mistake(f"families without words: {', '.join(sorted(missing))}")
+        bare = top.section("commands").cited()
+        commands, filler, unsure = (frozenset(bare.words(name)) for name in ("words", "filler", "unsure"))
         said = top.section("sentences").cited()
         names = ("clear", "unclear", "not_about_texts")
         book = PhraseBook({name: said.words(name) for name in names}, said)
-        return cls(words, book, top.section("reactions").cited().words("words"))
+        return cls(words, commands, filler, unsure, book, top.section("reactions").cited().words("words"))
 
 
 def read_keyword(text: str, table: KeywordTable) -> Keyword:
@@ -153,6 +159,14 @@ def _opt_out(read: Text, table: KeywordTable) -> Keyword:
         and len(read.words) > 1
         and read.words[1].clause != first.clause
     )
-    if "clear" in found or leads:
+    if "clear" in found or leads or _is_command(read, table, table.filler):
         return Keyword(KeywordKind.STOP, clear=True)
+    if _is_command(read, table, table.filler | table.unsure):
+        return Keyword(unclear_optout=True)
     return Keyword(unclear_optout="unclear" in found and "not_about_texts" not in found)
+
+
+def _is_command(read: Text, table: KeywordTable, filler: frozenset[str]) -> bool:
+    """Say whether a short text is one command to stop, once or more, with nothing but filler around it."""
+    bare = dict.fromkeys(word.text for word in read.words[:_SHORT] if word.text not in filler)
+    return len(read.words) < _SHORT and " ".join(bare) in table.commands

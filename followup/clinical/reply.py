@@ -1,8 +1,9 @@
 """Read the answer in a text to the open question, without judging it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 
 from followup.clinical.triage.numbers import Number, find_numbers
 from followup.clinical.triage.text import Text, Word, read_text
@@ -36,10 +37,6 @@ YES = frozenset(
         "yup",
         "ya",
         "si",
-        "ok",
-        "okay",
-        "sure",
-        "claro",
         "simon",
         "ye",
         "yess",
@@ -66,6 +63,39 @@ NO = frozenset(
         "negative",
     ]
 )
+#: Words that say "I have read it"; they are a yes only to the invitation.
+OKAY = frozenset(["ok", "okay", "okey", "oki", "k", "kk", "sure", "claro", "vale"])
+_THANKS = frozenset(
+    ["thanks", "thank", "you", "ty", "thx", "gracias", "got", "it", "will", "do", "understood"]
+)
+#: Questions of which an "ok" may be a yes or only politeness: it is asked again.
+UNCLEAR_OKAY = frozenset((Question.DISPOSAL, Question.STILL_TAKING, Question.WITHDRAWAL))
+_UNSURE = ["not", "sure"]
+_TROUBLE = frozenset(
+    ["trouble", "troubles", "problem", "problems", "issue", "issues", "problema", "problemas"]
+)
+_WELL = frozenset(["fine", "good", "great", "well", "alright", "bien"])
+#: What may stand beside them in "yeah, I'm doing fine so far": anything else leaves the yes a yes.
+_PLAIN = frozenset(
+    [
+        "i",
+        "im",
+        "am",
+        "all",
+        "its",
+        "it",
+        "is",
+        "doing",
+        "feeling",
+        "so",
+        "far",
+        "today",
+        "with",
+        "that",
+        "at",
+    ]
+    + ["here", "everything", "thanks", "thank", "you", "todo", "estoy", "muy", "hasta", "ahora", "gracias"]
+)
 _EACH = frozenset(["at", "in", "am", "pm", "this", "en", "before", "with"])
 
 
@@ -79,7 +109,7 @@ class Answer:
     words: str = ""
     out_of_range: bool = False
     over_scale: bool = False  #: "11/10": said as more than the worst
-    ambiguous: bool = False  #: several numbers; `number` is the highest of them, or their sum
+    ambiguous: bool = False  #: several numbers (`number` is the highest, or their sum), or an unclear yes
     numbers: tuple[Decimal, ...] = ()
 
     @property
@@ -97,10 +127,12 @@ def answer_in(text: Text, question: Question | None) -> Answer:
     """Return the answer in words that were read already."""
     found = find_numbers(text.words)
     numbers = tuple(number.value for number in found)
+    said = [word.text for word in text.words]
     plain = Answer(
         question,
-        yes=_yes(text.words) if question in YES_NO else None,
+        yes=_yes(said, question) if question in YES_NO else None,
         words=text.original,
+        ambiguous=_is_unclear(text, question),
         numbers=numbers,
     )
     if question not in RANGES:
@@ -127,10 +159,36 @@ def answer_in(text: Text, question: Question | None) -> Answer:
     )
 
 
-def _yes(words: tuple[Word, ...]) -> bool | None:
-    if not words:
+def is_okay(text: Text) -> bool:
+    """Say whether a text only tells that ours was read: "ok", "sure", "ok got it, thanks"."""
+    said = [word.text for word in text.words]
+    return said[:1] != [] and said[0] in OKAY and all(word in OKAY | _THANKS for word in said)
+
+
+def _yes(words: Sequence[str], question: Question | None) -> bool | None:
+    if question is Question.CONSENT and words[:1] and words[0] in OKAY:
+        return True
+    # "ok no trouble" is a no; "ya no" (not any more) begins with a word that alone is a yes.
+    rest = list(dropwhile(OKAY.__contains__, words))
+    rest = rest[1:] if rest[:2] == ["ya", "no"] else rest
+    if not rest or rest[:2] == _UNSURE:
         return None
-    return True if words[0].text in YES else False if words[0].text in NO else None
+    if rest[0] in NO:
+        return False
+    if question is Question.TAPER and _is_well(rest[rest[0] in YES :]):
+        return False  # asked "any trouble?", they say that there is none, whatever word comes first
+    return True if rest[0] in YES else None
+
+
+def _is_unclear(text: Text, question: Question | None) -> bool:
+    is_unsure = question in YES_NO and [word.text for word in text.words[:2]] == _UNSURE
+    return is_unsure or (question in UNCLEAR_OKAY and is_okay(text))
+
+
+def _is_well(words: Sequence[str]) -> bool:
+    if len(words) > 1 and words[0] in NO and words[1] in _TROUBLE:
+        return all(word in _PLAIN for word in words[2:])
+    return any(word in _WELL for word in words) and all(word in _WELL | _PLAIN | OKAY for word in words)
 
 
 def _usable(number: Number, question: Question) -> bool:

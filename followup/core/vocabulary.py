@@ -331,4 +331,3 @@ class NotDoneReason(StrEnum):
     RENDER_FAILED = "render_failed"
     AUTO_HOLD = "auto_hold"
     CANCELLED = "cancelled"
-    RETRIES_EXHAUSTED = "retries_exhausted"

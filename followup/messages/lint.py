@@ -125,7 +125,9 @@ def _shared_faults(catalog: Catalog) -> Iterator[str]:
     for name in sorted(set(catalog.wording.fields) - used):
         yield f"wording.toml/fields: {name} is used nowhere; take it out"
     shared = catalog.wording
-    for key in sorted({shared.footer, shared.reply_marker, *shared.without_footer}):
+    for key in sorted(
+        {shared.footer, shared.reply_marker, shared.wrapper, *shared.wrapped, *shared.without_footer}
+    ):
         if key not in catalog:
             yield f"wording.toml/mail: unknown message {key}; use a key of the catalogue"
 

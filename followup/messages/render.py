@@ -120,7 +120,8 @@ def _mail(
 ) -> Rendered:
     if words.subject is None:
         raise ContentError(f"{message.key} has no subject")
-    text = words.text if "link" not in fields or "{link}" in words.text else words.text + "\n\n{link}"
+    said = _said_by_mail(message, words)
+    text = said if "link" not in fields or "{link}" in said else said + "\n\n{link}"
     shown: dict[str, Any] = {
         "language": words.language.value,
         "subject": _fill(message.key, words.subject, fields),
@@ -130,6 +131,13 @@ def _mail(
     }
     plain = _layout("email.txt.j2").render(shown).strip() + "\n"
     return Rendered(plain, shown["subject"], _layout("email.html.j2").render(shown), words.language, 0)
+
+
+def _said_by_mail(message: Message, words: Words) -> str:
+    shared = load_wording()
+    if message.key not in shared.wrapped:
+        return words.text
+    return load_catalog().get(shared.wrapper).words(words.language).text
 
 
 def _above(language: Language) -> list[list[Piece]]:

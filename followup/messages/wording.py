@@ -50,6 +50,8 @@ class Wording:
     footer: str
     reply_marker: str
     without_footer: frozenset[str]
+    wrapper: str
+    wrapped: frozenset[str]  #: Texts that the wrapper's words stand for in mail.
     fields: Mapping[str, Field]
     asks: Mapping[str, AnswerRange]
     keywords: tuple[Keyword, ...]
@@ -78,6 +80,8 @@ def wording_from(raw: Mapping[str, Any]) -> Wording:
         footer=raw["mail"]["footer"],
         reply_marker=raw["mail"]["reply_marker"],
         without_footer=frozenset(raw["mail"]["without_footer"]),
+        wrapper=raw["mail"]["wrapper"],
+        wrapped=frozenset(raw["mail"]["wrapped"]),
         fields=MappingProxyType({name: _field(one) for name, one in raw["fields"].items()}),
         asks=MappingProxyType({key: AnswerRange(**one) for key, one in raw["asks"].items()}),
         keywords=tuple(_keyword(one) for one in raw["keyword"]),

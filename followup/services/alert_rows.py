@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,10 @@ from followup.services.knowledge import Knowledge
 from followup.store.models import Alert, AlertEvent, Communication, Flag, Patient, StaffUser
 from followup.store.queries import alerts as queries
 
+#: Tiers that are paged, at any hour.
+PAGED = frozenset((Tier.URGENT, Tier.EMERGENCY))
+_CODES = range(1000, 10_000)  # what `alert_code` draws from: digits, which staff can text
+_KEPT = 1_000  # codes that routine work leaves to urgent and emergency alerts
 _DRAWS = 200  # when a clinic has thousands of open alerts, random draws give way to the first free code
 _TRIES = 5  # each needs another writer to have won the same moment
 
@@ -35,7 +40,7 @@ def new_alert(
     """Return a triggered alert, not yet stored, with a code that no open alert of the clinic has."""
     return Alert(
         public_id=public_id("alt"),
-        code=_free_code(queries.open_codes(session, organization_id)),
+        code=free_code(session, organization_id, tier),
         kind=kind,
         task=task,
         tier=tier,
@@ -44,6 +49,7 @@ def new_alert(
         patient_id=patient.id if patient else None,
         sender=sender,
         policy=paging.snapshot(knowledge, tier),
+        page_round=0,
         triggered_at=now,
         created_at=now,
     )
@@ -68,10 +74,23 @@ def find_or_add(
     raise Conflict("Too many alerts are being written at once. Try again.")
 
 
-def _free_code(taken: set[str]) -> str:
-    drawn = (alert_code() for _ in range(_DRAWS))
-    free = next((code for code in drawn if code not in taken), None)
-    return free or next(f"{number:04d}" for number in range(10_000) if f"{number:04d}" not in taken)
+def free_code(session: Session, organization_id: UUID, tier: Tier) -> str:
+    """Return a code that no open alert of the clinic has: four digits, which staff can text, while some are left.
+
+    Routine work leaves the last thousand to alerts that page; who comes after them gets four letters and
+    digits, which name the alert on our pages and in texts, but act only there.
+    """
+    taken = queries.open_codes(session, organization_id)
+    if tier in PAGED or len(taken) < len(_CODES) - _KEPT:
+        drawn = (alert_code() for _ in range(_DRAWS))
+        every = (f"{number:04d}" for number in _CODES)
+        if free := next((code for code in chain(drawn, every) if code not in taken), None):
+            return free
+    return next(code for code in iter(_letters, None) if code not in taken)
+
+
+def _letters() -> str:
+    return public_id("")[-4:]  # 30 letters and digits: 810,000 codes
 
 
 def add_flags(

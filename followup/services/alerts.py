@@ -1,5 +1,6 @@
 """Raise alerts, take them, pass them on, close them: the work that a person must do about a patient."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
@@ -15,16 +16,26 @@ from followup.core.vocabulary import (
     AlertOutcome,
     AlertStatus,
     FlagStatus,
+    RequestOrigin,
     Tier,
     worst,
 )
 from followup.services import alert_rows as rows
 from followup.services import audit, paging
+from followup.services.alert_rows import PAGED
 from followup.services.knowledge import Knowledge
-from followup.store.models import Alert, Communication, Flag, Organization, Patient, StaffUser
+from followup.store.models import (
+    Alert,
+    Communication,
+    CommunicationRequest,
+    Flag,
+    Organization,
+    Patient,
+    StaffUser,
+)
 from followup.store.queries import alerts as queries
 
-_PAGED = frozenset((Tier.URGENT, Tier.EMERGENCY))
+log = logging.getLogger(__name__)
 
 
 def trigger(
@@ -66,8 +77,8 @@ def trigger(
     rows.record(session, alert, kind_of_event, now, communication=communication, tier=tier, flags=said)
     if not is_new:
         _raise(session, alert, tier, communication, knowledge, now)
-    elif tier in _PAGED:
-        page(session, alert, now=now, knowledge=knowledge)
+    elif tier in PAGED:
+        _page_at_once(session, alert, knowledge, now)
     if patient is not None:
         alert.cannot_text = not queries.can_reach(session, organization.id, patient.id)
     return alert
@@ -119,8 +130,10 @@ def page(
     """Page the clinic's staff about this alert by SMS and e-mail; return how many people.
 
     Those who receive pages are told; if there are none, all whose role may take alerts, and a task says so.
-    `exclude` holds ids of staff not to page. The caller raises the round before it pages again.
+    `exclude` holds ids of staff not to page.
     """
+    if not alert.code.isdigit():  # routine work that got worse: a page offers a code that can be texted
+        alert.code = rows.free_code(session, alert.organization_id, alert.tier)
     staff = queries.pageable_staff(session, alert.organization_id)
     if not staff:
         _ask_for_a_pager(session, alert, knowledge, now)
@@ -133,7 +146,8 @@ def page(
 def acknowledge(session: Session, alert: Alert, *, by: StaffUser, now: datetime) -> bool:
     """Give the alert to `by` and stop what is still to be paged; False when somebody else was first.
 
-    A second call by the owner is True and changes nothing; Conflict when the alert is closed.
+    A second call by the owner is True, and says that they have seen the words that came since; Conflict when
+    the alert is closed.
     """
     won = session.execute(
         update(Alert)
@@ -146,7 +160,10 @@ def acknowledge(session: Session, alert: Alert, *, by: StaffUser, now: datetime)
     session.refresh(alert)
     if not won.rowcount:  # type: ignore[attr-defined]
         _refuse_closed(alert)
-        return alert.acknowledged_by == by.id
+        is_owner = alert.acknowledged_by == by.id
+        if is_owner and _unseen(session, alert, by):
+            rows.record(session, alert, AlertEventKind.ACKNOWLEDGED, now, by=by)
+        return is_owner
     rows.record(session, alert, AlertEventKind.ACKNOWLEDGED, now, by=by)
     paging.stop(session, alert, now=now)
     paging.tell_taken(session, alert, queries.already_paged(session, alert.id), by=by, now=now)
@@ -155,6 +172,7 @@ def acknowledge(session: Session, alert: Alert, *, by: StaffUser, now: datetime)
 
 def take_over(session: Session, alert: Alert, *, by: StaffUser, now: datetime) -> StaffUser | None:
     """Move an acknowledged alert to `by`, tell the former owner, and return them; None if it had none."""
+    _hold(session, alert)
     if alert.status is not AlertStatus.ACKNOWLEDGED and acknowledge(session, alert, by=by, now=now):
         return None
     former = session.get(StaffUser, alert.acknowledged_by) if alert.acknowledged_by else None
@@ -166,14 +184,14 @@ def take_over(session: Session, alert: Alert, *, by: StaffUser, now: datetime) -
 
 def pass_on(session: Session, alert: Alert, *, by: StaffUser, knowledge: Knowledge, now: datetime) -> bool:
     """Open the alert to all again and page all the others; False when there were none, so all were paged."""
+    _hold(session, alert)
     _refuse_closed(alert)
     if alert.status is AlertStatus.ACKNOWLEDGED:
         _reopen(alert)
     rows.record(session, alert, AlertEventKind.PASSED_ON, now, by=by)
-    alert.page_round += 1
-    if page(session, alert, now=now, knowledge=knowledge, exclude=(by.id,)):
+    if _page_at_once(session, alert, knowledge, now, exclude=(by.id,)):
         return True
-    page(session, alert, now=now, knowledge=knowledge)
+    _page_at_once(session, alert, knowledge, now)
     return False
 
 
@@ -185,24 +203,23 @@ def resolve(
     outcome: AlertOutcome,
     note: str | None,
     now: datetime,
+    seen: UUID | None = None,
 ) -> None:
-    """Close the alert with an outcome and, now or by `add_note`, a note; Conflict if it is closed already."""
-    won = session.execute(
-        update(Alert)
-        .where(Alert.id == alert.id, Alert.status != AlertStatus.RESOLVED)
-        .values(
-            status=AlertStatus.RESOLVED,
-            resolved_at=now,
-            resolved_by=by.id,
-            outcome=outcome,
-            note=note.strip() if note else None,
-            next_step_at=None,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    session.refresh(alert)
-    if not won.rowcount:  # type: ignore[attr-defined]
-        _refuse_closed(alert)
+    """Close the alert with an outcome and, now or by `add_note`, a note.
+
+    `seen` is the newest event of words that `by` has seen (`queries.newest_words` when they looked); without
+    it, what was there when they took the alert. Conflict when more has come since, when nobody has taken an
+    alert that pages, and when it is closed already.
+    """
+    _hold(session, alert)  # a text that comes now waits, and opens a new alert
+    _refuse_closed(alert)
+    if alert.status is AlertStatus.TRIGGERED and alert.tier in PAGED:
+        raise Conflict("Nobody has this alert. Press “I have this” first, then close.")
+    if _unseen(session, alert, by, seen):
+        raise Conflict("New words came in. Read them, then close.")
+    move(alert, AlertStatus.RESOLVED, ALERT_MOVES)
+    alert.resolved_at, alert.resolved_by, alert.outcome = now, by.id, outcome
+    alert.note, alert.next_step_at = note.strip() if note else alert.note, None
     rows.record(session, alert, AlertEventKind.RESOLVED, now, by=by, outcome=outcome)
     paging.stop(session, alert, now=now)
     session.execute(
@@ -228,6 +245,49 @@ def refresh_reach(session: Session, patient: Patient) -> None:
         alert.cannot_text = not reachable
 
 
+def reply_failed(session: Session, communication: Communication, *, now: datetime) -> Alert | None:
+    """Note on its alert that a safety text will not reach the person, so that somebody calls; return the alert.
+
+    None for a text of another kind, and where no alert is to be found. Saying it twice changes nothing.
+    """
+    request = communication.request_id and session.get(CommunicationRequest, communication.request_id)
+    if not request or request.origin is not RequestOrigin.SAFETY or request.in_reply_to_id is None:
+        return None
+    organization_id = communication.organization_id
+    alert = queries.alert_of_words(session, organization_id, request.in_reply_to_id)
+    if alert is None and communication.patient_id is not None:
+        kind, patient_id = AlertKind.REPLY, communication.patient_id
+        alert = queries.open_patient_alert(session, organization_id, kind, patient_id)
+    if alert is not None and not queries.is_noted(session, organization_id, alert.id, request.id):
+        detail = {"safety_reply": "not delivered"}
+        rows.record(session, alert, AlertEventKind.NOTE, now, communication=communication, **detail)
+    return alert
+
+
+def _page_at_once(
+    session: Session,
+    alert: Alert,
+    knowledge: Knowledge,
+    now: datetime,
+    *,
+    exclude: Iterable[UUID] = (),
+    message_key: str | None = None,
+) -> int:
+    """Page in a savepoint: if it fails, alert and safety reply stand, and the next climb pages."""
+    session.flush()
+    alert_id = alert.id
+    try:
+        with session.begin_nested():
+            people = page(
+                session, alert, now=now, knowledge=knowledge, exclude=exclude, message_key=message_key
+            )
+    except Exception as failure:
+        log.error("paging failed on alert %s: %s", alert_id, type(failure).__name__)
+        alert.next_step_at = now
+        return 0
+    return people
+
+
 def _ask_for_a_pager(session: Session, alert: Alert, knowledge: Knowledge, now: datetime) -> None:
     action = "alerts.nobody_receives_pages"
     audit.record(session, alert.organization_id, action, now=now, entity=alert.public_id)
@@ -244,8 +304,8 @@ def _raise(
     now: datetime,
 ) -> None:
     is_worse = tier.rank > alert.tier.rank
-    is_back = alert.status is AlertStatus.ACKNOWLEDGED and tier in _PAGED
-    was_paged = alert.tier in _PAGED
+    is_back = alert.status is AlertStatus.ACKNOWLEDGED and tier in PAGED
+    was_paged = alert.tier in PAGED
     if is_worse:
         alert.tier = worst(alert.tier, tier)
         alert.policy = paging.snapshot(knowledge, alert.tier)
@@ -253,15 +313,27 @@ def _raise(
     if is_back:
         _reopen(alert)
         rows.record(session, alert, AlertEventKind.TRIGGERED, now, communication=communication, tier=tier)
-    if tier in _PAGED and (is_worse or is_back):
-        alert.page_round += was_paged
+    if tier in PAGED and (is_worse or is_back):
         key = "staff_raised" if is_worse and was_paged else None
-        page(session, alert, now=now, knowledge=knowledge, message_key=key)
+        _page_at_once(session, alert, knowledge, now, message_key=key)
 
 
 def _reopen(alert: Alert) -> None:
     move(alert, AlertStatus.TRIGGERED, ALERT_MOVES)
     alert.acknowledged_at = alert.acknowledged_by = None
+
+
+def _hold(session: Session, alert: Alert) -> None:
+    """Read the alert as it stands now, and keep it so until the transaction ends."""
+    session.flush()
+    session.refresh(alert, with_for_update={"key_share": True})
+
+
+def _unseen(session: Session, alert: Alert, by: StaffUser, seen: UUID | None = None) -> bool:
+    """Tell whether words came that `by` has not seen: after `seen`, else after they took the alert."""
+    newest = queries.newest_words(session, alert.organization_id, alert.id)
+    seen = seen or queries.words_seen_by(session, alert.organization_id, alert.id, by.id)
+    return seen != newest
 
 
 def _refuse_closed(alert: Alert) -> None:

@@ -22,6 +22,8 @@ _OF_CHECKIN = ("checkin_link",)
 _TOGETHER = (("tier_routine", "tier_routine_office_closed"),)
 #: How a person who has just said STOP is told so, and one whose number was wrong.
 _CONFIRMS = frozenset(("auto_optout", "auto_optout_danger", "auto_wrong_number"))
+#: What a blocked address still gets: the answer to its own HELP, and to a START that we cannot follow.
+_PAST_BLOCK = _CONFIRMS | {"auto_help", "auto_start_refused"}
 
 
 def say(
@@ -38,7 +40,7 @@ def say(
 
     `event` names the limit that holds. A safety text is only bound by its own hourly limit.
     """
-    if hearing.is_blocked and message_key not in _CONFIRMS:
+    if hearing.is_blocked and message_key not in _PAST_BLOCK:
         return None
     if event is not None and is_spent(hearing, event):
         return None

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from followup.clinical import timing
 from followup.core import states
 from followup.core.errors import Conflict
 from followup.core.vocabulary import (
@@ -16,10 +17,10 @@ from followup.core.vocabulary import (
     Direction,
     Fact,
     Lane,
-    RequestStatus,
     SuppressionReason,
 )
-from followup.services import alerts, audit, planning
+from followup.services import alerts, audit, blocks, planning
+from followup.services.blocks import suppress as suppress
 from followup.services.knowledge import Knowledge
 from followup.services.wording import day_label
 from followup.store.models import (
@@ -29,11 +30,12 @@ from followup.store.models import (
     ContactPoint,
     Organization,
     Patient,
-    Suppression,
 )
 from followup.store.queries import consents as queries
+from followup.store.queries import plans
 
 _WHO_READS_AFTER = timedelta(minutes=5)
+_LATE_WELCOME = timedelta(hours=1)  #: how long the answers to a YES that was understood late may go
 
 
 def give(
@@ -87,9 +89,11 @@ def _activate(session: Session, care_plan: CarePlan, knowledge: Knowledge, now: 
     planning.apply(session, care_plan, knowledge=knowledge, now=now)
 
 
-def _revoke_invitations(session: Session, care_plan: CarePlan) -> None:
-    for row in queries.unsent_invitations(session, care_plan.organization_id, care_plan.id):
-        row.status, row.ended_reason = RequestStatus.REVOKED, "answered"
+def _revoke_invitations(
+    session: Session, care_plan: CarePlan, reason: str = "answered", *, address: str | None = None
+) -> None:
+    unsent = queries.unsent_invitations(session, care_plan.organization_id, care_plan.id)
+    plans.revoke(session, [row.id for row in unsent if address in (None, row.address)], reason)
 
 
 def _heard(session: Session, consent: Consent, communication_id: UUID | None, now: datetime) -> Communication:
@@ -125,6 +129,7 @@ def _welcome(
     """Write the answers to a YES (events consent_yes and consent_yes_on_web_or_paper)."""
     on_web = by != "patient:sms"
     organization = session.get_one(Organization, patient.organization_id)
+    first, expires_at = _when(heard, patient, now)
     for key in welcome_keys(on_web=on_web):
         planning.reply(
             session,
@@ -136,8 +141,17 @@ def _welcome(
             message_key=key,
             in_reply_to=heard,
             now=now,
-            due_at=now + _WHO_READS_AFTER if key == "edu_who_reads" and on_web else now,
+            due_at=first + _WHO_READS_AFTER if key == "edu_who_reads" and on_web else first,
+            expires_at=expires_at,
         )
+
+
+def _when(heard: Communication, patient: Patient, now: datetime) -> tuple[datetime, datetime | None]:
+    # Who signed up must be told so, even where we understood it too late for a direct reply.
+    if now - (heard.received_at or now) < timedelta(minutes=planning.REPLY_MINUTES):
+        return now, None
+    opens = timing.next_opening(now, patient.time_zone)
+    return opens, opens + _LATE_WELCOME
 
 
 def decline(
@@ -207,29 +221,27 @@ def opt_out(
         audit.record(session, organization_id, "consent.opt_out", now=now, entity=patient.public_id, by=by)
 
 
-def suppress(
+def wrong_number(
     session: Session,
-    organization_id: UUID,
-    system: Channel,
-    value: str,
-    reason: SuppressionReason,
+    patient: Patient,
+    *,
+    channel: Channel,
+    address: str,
     communication_id: UUID | None,
     now: datetime,
 ) -> None:
-    """Block an address for a clinic; an address that is blocked already stays as it is."""
-    session.flush()
-    if queries.open_suppression(session, organization_id, system, value) is None:
-        session.add(
-            Suppression(
-                created_at=now,
-                organization_id=organization_id,
-                system=system,
-                value=value,
-                reason=reason,
-                communication_id=communication_id,
-            )
-        )
-        session.flush()
+    """Block a number that may be a stranger's; an invitation to it ends, and no YES from there counts."""
+    organization_id, reason = patient.organization_id, SuppressionReason.WRONG_NUMBER
+    suppress(session, organization_id, channel, address, reason, communication_id, now)
+    for consent in queries.current_consents(session, organization_id, patient.id):
+        if consent.status is ConsentStatus.PROPOSED and (consent.channel, consent.address) == (
+            channel,
+            address,
+        ):
+            consent.status, consent.ended_at = ConsentStatus.INACTIVE, now
+    for care_plan in _care_plans(session, patient):
+        _revoke_invitations(session, care_plan, reason.value, address=address)
+    audit.record(session, organization_id, "consent.wrong_number", now=now, entity=patient.public_id)
 
 
 def _end_consents(session: Session, patient: Patient, now: datetime) -> None:
@@ -258,14 +270,17 @@ def opt_in(
     knowledge: Knowledge,
     now: datetime,
 ) -> bool:
-    """Take a START: lift the blocks that a STOP set, where the person once said yes.
+    """Take a START: lift the blocks that a STOP or a wrong number set, where the person once said yes.
 
-    False where nobody did.
+    False where nobody did, where no course is left, or where a block stays.
     """
-    welcome_back = [one for one in patients if _said_yes(session, one, channel, address)]
+    if blocks.stands(session, organization_id, channel, address):
+        return False
+    welcome_back = [one for one in patients if _may_come_back(session, one, channel, address)]
     if not welcome_back:
         return False
-    _lift(session, organization_id, [(channel, address), *_addresses(session, welcome_back)], now)
+    blocks.lift(session, organization_id, _addresses(session, welcome_back), now)
+    blocks.lift(session, organization_id, [(channel, address)], now, blocks.OWN_WISH)
     for patient in welcome_back:
         _consent_again(session, patient, channel, address, communication_id, knowledge, now)
         for care_plan in _care_plans(session, patient):
@@ -278,17 +293,13 @@ def _said_yes(session: Session, patient: Patient, channel: Channel, address: str
     return queries.latest_yes(session, patient.organization_id, patient.id, channel, address)
 
 
+def _may_come_back(session: Session, patient: Patient, channel: Channel, address: str) -> bool:
+    said_yes = _said_yes(session, patient, channel, address) is not None
+    return said_yes and patient.is_active and bool(_care_plans(session, patient))
+
+
 def _addresses(session: Session, patients: Iterable[Patient]) -> list[tuple[Channel, str]]:
     return [(one.system, one.value) for patient in patients for one in _contacts(session, patient)]
-
-
-def _lift(
-    session: Session, organization_id: UUID, addresses: Iterable[tuple[Channel, str]], now: datetime
-) -> None:
-    for system, value in set(addresses):
-        blocked = queries.open_suppression(session, organization_id, system, value)
-        if blocked is not None and blocked.reason is SuppressionReason.OPTED_OUT:
-            blocked.ended_at = now
 
 
 def _consent_again(
@@ -326,8 +337,8 @@ def _consent_again(
 
 def end_label(session: Session, patient: Patient) -> str:
     """Return the last day of the patient's texts as the patient reads it, for "your texts are on until"."""
-    plans = _care_plans(session, patient)
-    return day_label(max(plan.ends_on for plan in plans), patient.language) if plans else ""
+    found = _care_plans(session, patient)
+    return day_label(max(plan.ends_on for plan in found), patient.language) if found else ""
 
 
 def _contacts(session: Session, patient: Patient) -> Sequence[ContactPoint]:

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 FLUSH_SECONDS = 0.025
+#: A text that waited longer than this for its turn asks the gates again.
+ASK_AGAIN_SECONDS = 0.5
 _RECORD_AGAIN_SECONDS = (0.2, 0.5, 1.0)
 
 
@@ -139,6 +141,11 @@ class _Drain:
                 if not calls:
                     self.flush()
 
+    @property
+    def most(self) -> int:
+        """Claim no more than can be called at once, so that a claimed text waits for one call at the most."""
+        return min(BATCH, self.settings.in_flight)
+
     def take_if_possible(self) -> list[_Call]:
         # What is in flight must still be recorded when the next claim fails: its leases will show it.
         try:
@@ -161,10 +168,10 @@ class _Drain:
             _engine(self.sessions),
             self.lane,
             now=now,
-            limit=BATCH,
+            limit=self.most,
             lease_until=now + timedelta(seconds=lease),
         )
-        self.more = len(claimed) == BATCH
+        self.more = len(claimed) == self.most
         self.report.claimed += len(claimed)
         if not claimed:
             return []
@@ -264,13 +271,25 @@ class _Drain:
         self.results.put(Result(call.communication_id, call.request, outcome, self.clock.now()))
 
     def send(self, call: _Call) -> Outcome:
-        if self.clock.monotonic() >= call.lease_ends:
+        now = self.clock.monotonic()
+        if now >= call.lease_ends:
             # A worker that was frozen must not send late: by now somebody may have counted this text as lost.
             return Unknown("lease")
+        if self.is_too_late(call, now):
+            return NotAccepted(permanent=False, code="too_late")
         sender = self.senders.get(call.request.channel)
         if sender is None:
             return NotAccepted(permanent=False, code="no_sender")
         return sender.send(call.outgoing)
+
+    def is_too_late(self, call: _Call, now: float) -> bool:
+        """Tell whether the text may no longer start: while it waited its window closed, or a STOP came."""
+        if call.request.expires_at <= self.clock.now():
+            return True
+        waited = now - (call.lease_ends - self.settings.lease_seconds)
+        return waited > ASK_AGAIN_SECONDS and not outbound.still_allowed(
+            _engine(self.sessions), call.request.id
+        )
 
     def flush(self) -> None:
         """Wait for ends of calls, gather for 25 ms or 100 rows, and record them in one transaction."""

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from followup.core.errors import TaperRefused
 from followup.core.ids import public_id
 from followup.core.vocabulary import CarePlanStatus, Channel, Fact, Lane
-from followup.services import audit, invitations, taper_drafts
+from followup.services import audit, invitations, once, taper_drafts
 from followup.services.enrolment_form import Enrolment, Findings, check
 from followup.services.knowledge import Knowledge
+from followup.services.schedule import LAST_DAY
 from followup.store.models import (
     CarePlan,
     ContactPoint,
@@ -22,15 +23,14 @@ from followup.store.models import (
 from followup.store.models import DetectedIssue as DetectedIssueRow
 from followup.store.queries import enrolments as queries
 
-_DAYS = 42
-
 
 @dataclass(frozen=True)
 class Enrolled:
-    """What was written, and which lanes to ring."""
+    """What was written, when the invitation goes (now, or at the next opening), and which lanes to ring."""
 
     patient_public_id: str
     care_plan_public_id: str
+    invited_at: datetime
     lanes: frozenset[Lane]
 
 
@@ -42,13 +42,19 @@ def enrol(
     by: UUID | None,
     knowledge: Knowledge,
     now: datetime,
+    key: str | None = None,
 ) -> Enrolled:
     """Write the patient, the plan, a draft of the taper, and the invitation: nothing else goes out.
 
-    EnrolmentRefused lists every fault by field, and nothing is written.
+    EnrolmentRefused lists every fault by field, and nothing is written. `key` is the form's: once.Repeated
+    when it enrolled somebody already.
     """
+    patient_id = public_id("pat")
+    if key is not None:
+        # Before the check: the first press made a patient with this phone, and this one is no second patient.
+        once.claim(session, organization_id, key, patient_id, now=now)
     found = check(session, organization_id, enrolment, knowledge=knowledge, now=now)
-    patient = _patient(session, organization_id, enrolment, now)
+    patient = _patient(session, organization_id, patient_id, enrolment, now)
     contacts = _contacts(session, patient, enrolment, now)
     _prescription(session, patient, enrolment, found, now)
     care_plan = _care_plan(session, patient, enrolment, knowledge, now)
@@ -59,14 +65,17 @@ def enrol(
         session, organization_id, "patients.enrol", now=now, staff_id=by, entity=patient.public_id,
         protocol=care_plan.protocol_name, version=care_plan.protocol_version,
     )  # fmt: skip
-    return Enrolled(patient.public_id, care_plan.public_id, frozenset({Lane.URGENT}))
+    invited_at, _ = invitations.times(now, patient.time_zone)
+    return Enrolled(patient.public_id, care_plan.public_id, invited_at, frozenset({Lane.URGENT}))
 
 
-def _patient(session: Session, organization_id: UUID, enrolment: Enrolment, now: datetime) -> Patient:
+def _patient(
+    session: Session, organization_id: UUID, patient_id: str, enrolment: Enrolment, now: datetime
+) -> Patient:
     patient = Patient(
         created_at=now,
         organization_id=organization_id,
-        public_id=public_id("pat"),
+        public_id=patient_id,
         given_name=enrolment.given_name.strip(),
         family_name=enrolment.family_name.strip(),
         birth_on=enrolment.birth_on,
@@ -153,7 +162,7 @@ def _care_plan(
         course=enrolment.course,
         procedure=enrolment.procedure.strip(),
         discharge_on=enrolment.discharge_on,
-        ends_on=enrolment.discharge_on + timedelta(days=_DAYS),
+        ends_on=enrolment.discharge_on + timedelta(days=LAST_DAY),
         facts=int(starting_facts(enrolment)),
         plan_version=1,
         hide_numbers=enrolment.hide_numbers,
@@ -178,13 +187,15 @@ def _draft_taper(
     days = knowledge.protocols[care_plan.protocol_name].default_steps.get(enrolment.course)
     if not days:
         return
+    starts_on = default_start(enrolment, days[0], patient, now)
     try:
         taper_drafts.draft(
             session,
             patient.organization_id,
             care_plan,
-            starts_on=default_start(enrolment, days[0], patient, now),
+            starts_on=starts_on,
             step_days=days[1] - days[0],
+            shorten=True,
             by=by,
             knowledge=knowledge,
             now=now,

@@ -67,10 +67,7 @@ def _take_step(session: Session, alert_id: UUID, now: datetime) -> bool:
     taken = session.execute(
         update(Alert)
         .where(Alert.id == alert_id, Alert.status == AlertStatus.TRIGGERED, Alert.next_step_at <= now)
-        .values(
-            next_step_at=now + timedelta(minutes=max(paging.REPEAT_MINUTES.values())),
-            page_round=Alert.page_round + 1,
-        )
+        .values(next_step_at=now + timedelta(minutes=max(paging.REPEAT_MINUTES.values())))
         .execution_options(synchronize_session=False)
     )
     return bool(taken.rowcount)  # type: ignore[attr-defined]

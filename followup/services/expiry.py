@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from followup.clinical import timing
-from followup.core.vocabulary import Audience, CatchUp, RequestStatus
+from followup.core.vocabulary import Audience, CatchUp, RequestOrigin, RequestStatus
 from followup.services import alerts
 from followup.services.knowledge import Knowledge
 from followup.store.models import CommunicationRequest, Patient
@@ -18,6 +18,8 @@ LATEST = timedelta(hours=24)  #: a safety text that missed its window is still w
 _BATCH = 200
 #: Gates that say nothing against the text itself: it was good, and its time passed.
 _STILL_WANTED = frozenset({"window", "paused", "emergency", "auto_hold"})
+#: Not of the six weeks: a person or an emergency asked for it, and nobody else notices that it is missing.
+_SOMEBODY_MEANT_IT = frozenset({RequestOrigin.INVITATION, RequestOrigin.SAFETY, RequestOrigin.STAFF})
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def _end(
         return _ask(session, request, patient, why, knowledge, now)
     if patient is not None and request.catch_up is CatchUp.ASK_STAFF and why != "condition":
         return _ask(session, request, patient, why, knowledge, now)
+    if patient is not None and why in _STILL_WANTED and request.origin in _SOMEBODY_MEANT_IT:
+        return _ask(session, request, patient, why, knowledge, now)
     _expire(request, why)
     return "expired"
 
@@ -78,7 +82,8 @@ def _ask(
     now: datetime,
 ) -> str:
     _expire(request, why)
-    task = "taper_step_missed" if request.taper_step_id else "safety_text_missed"
+    task = "text_not_sent" if request.origin in _SOMEBODY_MEANT_IT else "safety_text_missed"
+    task = "taper_step_missed" if request.taper_step_id else task
     alerts.open_task(
         session, request.organization_id, task=task, patient=patient, now=now, knowledge=knowledge
     )

@@ -7,7 +7,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from followup.clinical import timing
-from followup.core.vocabulary import CarePlanStatus, Channel, Lane, Language, Question, Tier
+from followup.core.vocabulary import (
+    CarePlanStatus,
+    Channel,
+    Lane,
+    Language,
+    Question,
+    SuppressionReason,
+    Tier,
+)
 from followup.services.knowledge import Knowledge
 from followup.store.models import CarePlan, Communication, CommunicationRequest, Organization, Patient
 from followup.store.queries import consents
@@ -22,13 +30,15 @@ class Processed:
     """What understanding one text came to.
 
     `lanes` are the queues to ring after the commit; `handling` says in one word what was done ("already" when
-    another process was first); `tier` is what the text means.
+    another process was first); `tier` is what the text means. `message_key` is the text of the catalogue that
+    a web page shows where danger was told.
     """
 
     lanes: frozenset[Lane]
     handling: str
     tier: Tier | None = None
     alert_id: UUID | None = None
+    message_key: str | None = None
 
 
 @dataclass
@@ -85,8 +95,13 @@ class Hearing:
     @property
     def is_blocked(self) -> bool:
         """Tell whether the address gets nothing from us."""
+        return self.block is not None
+
+    @property
+    def block(self) -> SuppressionReason | None:
+        """Return why the address gets nothing from us; None if it may be written to."""
         found = consents.open_suppression(self.session, self.organization.id, self.channel, self.address)
-        return found is not None
+        return found.reason if found else None
 
     def about(self, patient: Patient) -> None:
         """Say whose text it is: its plan, language and open question follow."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from followup.clinical.keywords import KeywordKind, read_keyword, read_staff_code
 from followup.clinical.reply import read_answer
-from followup.core.vocabulary import AlertKind, Channel, Lane, SuppressionReason, Tier
+from followup.core.vocabulary import Channel, Lane, Question, Tier
 from followup.services import (
     alerts,
     answering,
@@ -22,12 +22,14 @@ from followup.services import (
     responding,
     staff_codes,
     strangers,
+    web_answers,
 )
 from followup.services.hearing import Hearing, Processed
 from followup.services.knowledge import Knowledge
 from followup.services.receiving import Received, receive
 from followup.services.understanding import Understood, note, understand
-from followup.services.web_answers import WebResult, answer_web
+from followup.services.unread import give_to_a_person
+from followup.services.web_answers import WebResult
 from followup.store.models import Patient, StaffUser
 from followup.store.queries import inbound as queries
 from followup.store.session import Sessions
@@ -66,7 +68,29 @@ def process(
             log.error("understanding failed on %s: %s", communication_id, type(failure).__name__)
             break
     with sessions.begin() as session:
-        return _give_to_a_person(session, communication_id, knowledge, now)
+        return give_to_a_person(session, communication_id, knowledge, now)
+
+
+def answer_web(
+    sessions: Sessions,
+    *,
+    patient_id: UUID,
+    request_id: UUID | None,
+    answers: Sequence[tuple[Question, str]],
+    comment: str,
+    knowledge: Knowledge,
+    now: datetime,
+) -> WebResult:
+    """Store the answers of one check-in page and its comment, then understand them as a text.
+
+    `request_id` is the text whose link was followed. A second call amends the first. NotFound for a text that
+    is not there. What is stored stays, whatever fails afterwards: the sweep takes it again.
+    """
+    with sessions.begin() as session:
+        communication_id = web_answers.store(
+            session, patient_id=patient_id, request_id=request_id, answers=answers, comment=comment, now=now
+        )
+    return WebResult.of(process(sessions, communication_id, knowledge=knowledge, now=now))
 
 
 def sweep(
@@ -121,7 +145,7 @@ def _process(
         now=now,
         carrier_confirms_keywords=carrier_confirms,
     )
-    done = _hear(hearing)
+    done = web_answers.hear(hearing) if communication.channel is Channel.WEB else _hear(hearing)
     session.flush()
     lanes = done.lanes | ({Lane.STAT} if done.alert_id else set())
     return replace(done, lanes=frozenset(lanes))
@@ -160,6 +184,7 @@ def _from_staff(hearing: Hearing, staff: StaffUser) -> Processed:
     hearing.lanes.add(Lane.STAT)
     keyword = read_keyword(communication.body, hearing.knowledge.rules.keywords)
     if keyword.kind is KeywordKind.STOP and keyword.clear:
+        strangers.danger(hearing)
         return _staff_stop(hearing, staff)
     alert = staff_codes.act_on(
         hearing.session,
@@ -169,6 +194,8 @@ def _from_staff(hearing: Hearing, staff: StaffUser) -> Processed:
         knowledge=hearing.knowledge,
         now=hearing.now,
     )
+    if not read_staff_code(communication.body) and (danger := strangers.danger(hearing)):
+        return hearing.done("staff_text", danger.tier, danger.id)
     return hearing.done("staff_code" if alert else "staff_text", Tier.NONE, alert.id if alert else None)
 
 
@@ -229,12 +256,13 @@ def _words(hearing: Hearing, understood: Understood, patient: Patient) -> Proces
     alert = None
     if understood.tier is not Tier.NONE:
         alert = keyword_acts.alert_for(hearing, patient, understood.tier, understood.flags)
-    if not understood.is_danger and keyword_acts.is_invited(hearing, patient):
+    is_wrong_number = understood.tier is Tier.ROUTINE and "wrong_number" in understood.flags
+    if not (understood.is_danger or is_wrong_number) and keyword_acts.is_invited(hearing, patient):
         said = answering.say(hearing, "consent_unclear", event="consent_other_answer")
     else:
         said = responding.respond(hearing, understood)
         recording.hold_if_needed(hearing, understood.tier, understood.answer)
-        if understood.tier is Tier.ROUTINE and "wrong_number" in understood.flags:
+        if is_wrong_number:
             _block_wrong_number(hearing, patient)
     handling = "could_not_read" if understood.crashed else _handling(said is not None, alert is not None)
     return hearing.done(handling, understood.tier, alert.id if alert else None)
@@ -242,20 +270,15 @@ def _words(hearing: Hearing, understood: Understood, patient: Patient) -> Proces
 
 def _block_wrong_number(hearing: Hearing, patient: Patient) -> None:
     """Send nothing more to a number that may be a stranger's, until a person has found out."""
-    _block(hearing, SuppressionReason.WRONG_NUMBER)
-    alerts.refresh_reach(hearing.session, patient)
-
-
-def _block(hearing: Hearing, reason: SuppressionReason) -> None:
-    consent.suppress(
+    consent.wrong_number(
         hearing.session,
-        hearing.organization.id,
-        hearing.channel,
-        hearing.address,
-        reason,
-        hearing.communication.id,
-        hearing.now,
+        patient,
+        channel=hearing.channel,
+        address=hearing.address,
+        communication_id=hearing.communication.id,
+        now=hearing.now,
     )
+    alerts.refresh_reach(hearing.session, patient)
 
 
 def _handling(is_answered: bool, is_alerted: bool) -> str:
@@ -283,39 +306,3 @@ def _fix(hearing: Hearing, understood: Understood, patient: Patient) -> Processe
         answering.say(hearing, "fix_done", fields={"n": number})
     recording.hold_if_needed(hearing, fixed.tier, fixed.answer)
     return hearing.done("fixed", fixed.tier, alert.id if alert else None)
-
-
-def _give_to_a_person(
-    session: Session, communication_id: UUID, knowledge: Knowledge, now: datetime
-) -> Processed:
-    """Make a text that broke our understanding urgent for all whose it may be, and answer its writer."""
-    communication = queries.take(session, communication_id, now)
-    if communication is None:
-        return Processed(frozenset(), "already")
-    organization = queries.organization(session, communication.organization_id)
-    hearing = Hearing(session, organization, communication, knowledge, now)
-    found = queries.patients_at(session, organization.id, hearing.channel, hearing.address)
-    patients: list[Patient | None] = [patient for patient, _ in found]
-    if len(patients) == 1 and patients[0] is not None:
-        hearing.about(patients[0])
-    for patient in patients or [None]:
-        alert = alerts.trigger(
-            session,
-            organization,
-            kind=AlertKind.REPLY if patient else AlertKind.UNKNOWN_SENDER,
-            tier=Tier.URGENT,
-            patient=patient,
-            sender=hearing.address,
-            communication=communication,
-            flags=("unintelligible",),
-            knowledge=knowledge,
-            now=now,
-        )
-    keyword = read_keyword(communication.body, knowledge.rules.keywords)
-    is_stop = keyword.kind is KeywordKind.STOP and keyword.clear
-    if is_stop:
-        _block(hearing, SuppressionReason.OPTED_OUT)
-        alert.cannot_text = True
-    answering.safety(hearing, "auto_optout_danger" if is_stop else answering.worded(hearing, "auto_urgent"))
-    hearing.lanes.add(Lane.STAT)
-    return hearing.done("could_not_read", Tier.URGENT, alert.id)

@@ -39,7 +39,7 @@ def to_patient(
     now: datetime,
     **columns: Any,
 ) -> CommunicationRequest:
-    """Return a request to text a patient one message of the catalogue within a window; `columns` add to it."""
+    """Return a request to send a patient one message of the catalogue in a window; `columns` add to it."""
     lane, priority = _LANES[origin]
     shared: dict[str, Any] = {"message_keys": [message_key], "fields": {}, "catch_up": CatchUp.SKIP}
     return CommunicationRequest(

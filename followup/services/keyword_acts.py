@@ -4,12 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from followup.clinical.keywords import Keyword, KeywordKind
-from followup.core.vocabulary import AlertKind, Channel, ConsentStatus, Fact, Language, Question, Tier, worst
-from followup.services import alerts, answering, consent, planning, preferences
+from followup.clinical.reply import is_okay
+from followup.clinical.triage.text import read_text
+from followup.core.vocabulary import (
+    AlertKind,
+    Channel,
+    ConsentStatus,
+    Fact,
+    Language,
+    Question,
+    SuppressionReason,
+    Tier,
+    worst,
+)
+from followup.services import alerts, answering, blocks, consent, planning, preferences
 from followup.services.hearing import Hearing, Processed
 from followup.services.understanding import Understood
-from followup.store.models import Alert, Patient
-from followup.store.queries import consents
+from followup.store.models import Alert, Consent, Patient
+from followup.store.queries import consents, plans
 from followup.store.queries import inbound as queries
 
 #: What Twilio answers by itself, as the whole text in any case (its own lists of default keywords).
@@ -59,7 +71,11 @@ def alert_for(
 
 
 def stop(hearing: Hearing, understood: Understood, patients: Sequence[Patient]) -> Processed:
-    """End every channel, hold the course, ask staff to call; danger words beside it count as well."""
+    """End every channel, hold the course, ask staff to call; danger words beside it count as well.
+
+    It is confirmed once: a machine that answers our confirmation with STOP would go on for ever.
+    """
+    is_known = hearing.block is SuppressionReason.OPTED_OUT
     consent.opt_out(
         hearing.session,
         hearing.organization.id,
@@ -75,13 +91,13 @@ def stop(hearing: Hearing, understood: Understood, patients: Sequence[Patient]) 
     if understood.is_danger:
         answering.safety(hearing, "auto_optout_danger")
         return hearing.done("opted_out_danger", understood.tier)
-    if not _carrier_says(hearing, CARRIER_STOP):
+    if not is_known and not _carrier_says(hearing, CARRIER_STOP):
         answering.say(hearing, "auto_optout")
     return hearing.done("opted_out", understood.tier)
 
 
 def start(hearing: Hearing, patients: Sequence[Patient]) -> Processed:
-    """Lift what a STOP blocked where the person once said yes; else say that we cannot."""
+    """Lift what a STOP or a wrong number blocked where the person once said yes; else say that we cannot."""
     is_back = consent.opt_in(
         hearing.session,
         hearing.organization.id,
@@ -92,18 +108,25 @@ def start(hearing: Hearing, patients: Sequence[Patient]) -> Processed:
         knowledge=hearing.knowledge,
         now=hearing.now,
     )
-    if is_back:
-        for patient in patients:
-            alerts.refresh_reach(hearing.session, patient)
-        if not _carrier_says(hearing, CARRIER_START):
-            end = consent.end_label(hearing.session, patients[0])
-            answering.say(hearing, "auto_start", fields={"end_date": end})
-        return hearing.done("opted_in", Tier.NONE)
+    if not is_back:
+        return refuse(hearing, patients)
+    for patient in patients:
+        alerts.refresh_reach(hearing.session, patient)
+    if not _carrier_says(hearing, CARRIER_START):
+        labels = (consent.end_label(hearing.session, patient) for patient in patients)
+        end = next((label for label in labels if label), "")
+        answering.say(hearing, "auto_start", fields={"end_date": end})
+    return hearing.done("opted_in", Tier.NONE)
+
+
+def refuse(hearing: Hearing, patients: Sequence[Patient]) -> Processed:
+    """Say that texts cannot be turned on from here, and let a person look; never silence."""
     answering.say(hearing, "auto_start_refused", event="start_without_consent")
-    if hearing.patient is None:
+    kind = AlertKind.REPLY if len(patients) == 1 else AlertKind.SHARED_PHONE
+    raised = [alert_for(hearing, patient, Tier.ROUTINE, ("start",), kind) for patient in patients]
+    if not raised:
         return hearing.done("start_refused", Tier.NONE)
-    alert = alert_for(hearing, hearing.patient, Tier.ROUTINE, ("start",))
-    return hearing.done("start_refused", Tier.ROUTINE, alert.id)
+    return hearing.done("start_refused", Tier.ROUTINE, raised[0].id)
 
 
 def help_(hearing: Hearing, understood: Understood) -> Processed:
@@ -129,39 +152,57 @@ def ask_if_stop(hearing: Hearing, understood: Understood, patient: Patient) -> P
 
 def answer_invitation(hearing: Hearing, keyword: Keyword, patient: Patient) -> Processed | None:
     """Take a YES or NO to the open invitation; None when the text is neither or none is open."""
+    if not keyword.alone or keyword.kind not in (KeywordKind.YES, KeywordKind.START, KeywordKind.NO):
+        return None
     invitation = consents.open_invitation(
         hearing.session, hearing.organization.id, patient.id, hearing.channel, now=hearing.now
     )
-    if not keyword.alone:
-        return None
     if invitation is None:
         return _too_late(hearing, keyword, patient)
-    heard = hearing.communication.id
-    if keyword.kind in (KeywordKind.YES, KeywordKind.START):
-        hearing.lanes |= consent.give(
-            hearing.session,
-            invitation,
-            by=f"patient:{hearing.channel.value}",
-            communication_id=heard,
-            knowledge=hearing.knowledge,
-            now=hearing.now,
-        )
-        return hearing.done("consented", Tier.NONE)
+    heard, by = hearing.communication.id, f"patient:{hearing.channel.value}"
     if keyword.kind is KeywordKind.NO:
-        by = f"patient:{hearing.channel.value}"
         hearing.lanes |= consent.decline(
             hearing.session, invitation, by=by, communication_id=heard, now=hearing.now
         )
         return hearing.done("declined", Tier.NONE)
-    return None
+    if keyword.kind is KeywordKind.START:
+        road = (hearing.channel, hearing.address)
+        blocks.lift(hearing.session, hearing.organization.id, [road], hearing.now)
+    if hearing.is_blocked:
+        return refuse(hearing, [patient])
+    if not consents.was_shown(hearing.session, invitation):
+        return _show(hearing, invitation)
+    hearing.lanes |= consent.give(
+        hearing.session,
+        invitation,
+        by=by,
+        communication_id=heard,
+        knowledge=hearing.knowledge,
+        now=hearing.now,
+    )
+    return hearing.done("consented", Tier.NONE)
+
+
+def _show(hearing: Hearing, invitation: Consent) -> Processed:
+    """Answer a YES that came before the invitation went with its wording: nobody agrees to words unseen."""
+    if answering.say(hearing, invitation.wording_key, asks=Question.CONSENT) and hearing.care_plan:
+        organization_id, plan_id = hearing.organization.id, hearing.care_plan.id
+        unsent = consents.unsent_invitations(hearing.session, organization_id, plan_id)
+        same = [row.id for row in unsent if row.message_key == invitation.wording_key]
+        plans.revoke(hearing.session, same, "shown")
+    return hearing.done("invited", Tier.NONE)
 
 
 def _too_late(hearing: Hearing, keyword: Keyword, patient: Patient) -> Processed | None:
-    """Take a YES that came after its invitation had closed: it begins nothing, and a person looks."""
-    waiting = consents.current_consents(hearing.session, hearing.organization.id, patient.id)
-    is_proposed = any(one.status is ConsentStatus.PROPOSED for one in waiting)
-    if keyword.kind is KeywordKind.YES and is_proposed and hearing.question is None:
-        return start(hearing, [patient])
+    """Take a YES without an open invitation: late, or after a NO or STOP. It begins nothing, a person looks."""
+    if keyword.kind is not KeywordKind.YES or hearing.question is not None:
+        return None
+    current = consents.current_consents(hearing.session, hearing.organization.id, patient.id)
+    is_proposed = any(one.status is ConsentStatus.PROPOSED for one in current)
+    has_ended = hearing.is_blocked or not current
+    # An "ok" to "OK, we will not text you" is politeness.
+    if is_proposed or (has_ended and not is_okay(read_text(hearing.communication.body))):
+        return refuse(hearing, [patient])
     return None
 
 

@@ -4,6 +4,7 @@ Three outcomes, not two: accepted, not accepted, unknown. Only what is proved no
 tried again.
 """
 
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,28 +13,32 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Update, case, func, or_, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from followup.core.errors import FollowupError
 from followup.core.vocabulary import (
     CommunicationStatus,
     NotDoneReason,
+    RequestOrigin,
     RequestStatus,
     SuppressionReason,
 )
 from followup.providers.ports import Accepted, NotAccepted, Outcome, Unknown
-from followup.services import suppression
+from followup.services import alerts, suppression
 from followup.services.knowledge import Knowledge
 from followup.store.models import Communication, CommunicationRequest
 from followup.store.queries import batch
 from followup.store.queries.batch import Source
 from followup.store.queries.outbound import Claimed
 
-TRIES = 6
+#: After so many failed tries of a safety answer, the people on the alert are told that it did not arrive.
+TELL_AFTER = 3
 BACK_OFF = timedelta(seconds=5)
 LONGEST_BACK_OFF = timedelta(minutes=5)
 CREDENTIALS_BACK_OFF = timedelta(seconds=60)
-#: The road is shut, not this text refused: tried until the window closes, however often.
-_ROAD_IS_SHUT = frozenset({"connection", "throttled", "credentials"})
+
+log = logging.getLogger(__name__)
 
 _COMMUNICATION = Communication.__table__.c
 _REQUEST = CommunicationRequest.__table__.c
@@ -75,8 +80,27 @@ def record(session: Session, results: Sequence[Result], *, knowledge: Knowledge,
     batch.update_many(session, _set_communication, _COMMUNICATION_TYPES, [_said(*end) for end in ends])
     batch.update_many(session, _set_request, _REQUEST_TYPES, [_asked(*end) for end in ends])
     for result in results:
-        if isinstance(result.outcome, NotAccepted) and result.outcome.permanent:
-            _refused(session, result.communication_id, result.outcome, knowledge, now)
+        if isinstance(result.outcome, NotAccepted):
+            _follow_up(session, result, result.outcome, knowledge, now)
+
+
+def _follow_up(
+    session: Session, result: Result, outcome: NotAccepted, knowledge: Knowledge, now: datetime
+) -> None:
+    """Do what a refusal asks for; should that fail, the ends of the other calls are kept all the same."""
+    try:
+        with session.begin_nested():
+            if outcome.permanent:
+                _refused(session, result.communication_id, outcome, knowledge, now)
+            if outcome.permanent or result.request.attempt == TELL_AFTER:
+                _say_if_safety(session, result, now)
+    except (SQLAlchemyError, FollowupError):
+        log.exception("could not follow up the refusal of communication %s", result.communication_id)
+
+
+def _say_if_safety(session: Session, result: Result, now: datetime) -> None:
+    if result.request.origin is RequestOrigin.SAFETY:
+        alerts.reply_failed(session, session.get_one(Communication, result.communication_id), now=now)
 
 
 def fail(session: Session, sent: Communication, *, knowledge: Knowledge, now: datetime) -> None:
@@ -106,11 +130,9 @@ def _end(result: Result, now: datetime) -> _End:
 
 
 def _later(request: Claimed, outcome: NotAccepted, now: datetime) -> _End:
-    if request.attempt >= TRIES and outcome.code not in _ROAD_IS_SHUT:
-        return _End(RequestStatus.COMPLETED, CommunicationStatus.NOT_DONE, NotDoneReason.RETRIES_EXHAUSTED)
-    again = now + back_off(request.attempt, outcome)
-    if again >= request.expires_at:
-        return _End(RequestStatus.EXPIRED, CommunicationStatus.NOT_DONE, NotDoneReason.EXPIRED)
+    # As often as its window allows. What is still unsent when the window closes is ended by `expiry`, which
+    # knows what to do about it: move it, or ask a person.
+    again = min(now + back_off(request.attempt, outcome), request.expires_at)
     return _End(RequestStatus.ACTIVE, CommunicationStatus.NOT_DONE, None, again)
 
 

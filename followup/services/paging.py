@@ -56,10 +56,8 @@ def page(
     message_key: str | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> int:
-    """Write one text for each of the staff and each of their channels; return how many people.
-
-    The caller raises the round of the alert before it pages again.
-    """
+    """Write one text for each of the staff and each of their channels, as a new round; return how many people."""
+    _next_round(session, alert)
     key = message_key or FIRST_PAGE.get(alert.tier, FIRST_PAGE[Tier.URGENT])
     told = {"alert": alert.code, **(fields or {})}
     for person in staff:
@@ -79,6 +77,17 @@ def page(
         )
     )
     return len(staff)
+
+
+def _next_round(session: Session, alert: Alert) -> None:
+    # Counted by the database: two who page at the same moment wait for each other and never share a round.
+    session.execute(
+        update(Alert)
+        .where(Alert.id == alert.id)
+        .values(page_round=Alert.page_round + 1)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(alert, ["page_round"])
 
 
 def repeat_minutes(alert: Alert) -> int:

@@ -5,8 +5,9 @@ CommunicationRequests, each with its window, its expiry and its conditions.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -68,17 +69,20 @@ def apply_many(
         for care_plan in care_plans
         if (consent := book.consents.get(care_plan.patient_id)) is not None
     ]
-    fresh = [
-        (care_plan, consent, _unwritten(care_plan, consent, schedule, book, now))
+    changes = [
+        (care_plan, consent, _change(care_plan, consent, schedule, book, now))
         for care_plan, consent, schedule in wanted
     ]
-    session.flush()  # the partial unique key counts only rows that are not revoked
+    doomed = [row.id for _, _, change in changes for row in change.doomed]
+    gone = queries.revoke(
+        session, doomed, "replanned"
+    )  # the unique key counts only rows that are not revoked
     groups = [
         (
             _shared(care_plan, book.patients[care_plan.patient_id], consent, now),
-            [_own(text, book.steps[care_plan.id]) for text in texts],
+            [_own(text, book.steps[care_plan.id]) for text in change.texts(gone)],
         )
-        for care_plan, consent, texts in fresh
+        for care_plan, consent, change in changes
     ]
     batch.insert_many(session, CommunicationRequest, groups)
     return sum(len(rows) for _, rows in groups)
@@ -140,11 +144,21 @@ def _schedule(
     return lay_out(knowledge.protocols[care_plan.protocol_name], terms, catalog=knowledge.catalog, now=now)
 
 
-def _unwritten(
-    care_plan: CarePlan, consent: Consent, schedule: Schedule, book: _Book, now: datetime
-) -> list[PlannedText]:
-    """Return the texts that no row holds yet, and revoke the rows that the schedule no longer holds."""
-    patient = book.patients[care_plan.patient_id]
+@dataclass(frozen=True)
+class _Change:
+    """The texts that no row holds yet, and the rows that the schedule no longer holds."""
+
+    wanted: Mapping[tuple[str, str], PlannedText]
+    doomed: Sequence[CommunicationRequest]
+
+    def texts(self, gone: AbstractSet[UUID]) -> list[PlannedText]:
+        """Return what to write; a row that a drain has claimed meanwhile is on its way: not said twice."""
+        on_its_way = {_key(row) for row in self.doomed if row.id not in gone}
+        return [text for key, text in self.wanted.items() if key not in on_its_way]
+
+
+def _change(care_plan: CarePlan, consent: Consent, schedule: Schedule, book: _Book, now: datetime) -> _Change:
+    patient, doomed = book.patients[care_plan.patient_id], []
     wanted = {text.key: text for text in schedule.texts}
     for row in book.rows[care_plan.id]:
         text = wanted.get(_key(row))
@@ -153,8 +167,8 @@ def _unwritten(
         if text is not None and _same(row, text, patient, consent):
             del wanted[text.key]
         elif text is not None or row.expires_at > now:
-            row.status, row.ended_reason = RequestStatus.REVOKED, "replanned"
-    return list(wanted.values())
+            doomed.append(row)
+    return _Change(wanted, doomed)
 
 
 def _still_true(row: CommunicationRequest, care_plan: CarePlan, book: _Book) -> bool:
@@ -227,11 +241,13 @@ def reply(
     lane: Lane = Lane.STAT,
     care_plan: CarePlan | None = None,
     due_at: datetime | None = None,
+    expires_at: datetime | None = None,
     body: str | None = None,
 ) -> CommunicationRequest | None:
     """Write the direct answer to a person's own text; None if this text already has that answer.
 
-    It may go at any hour, but within 10 minutes of the person's text (safety answers: 24 hours).
+    It may go at any hour, but within 10 minutes of the person's text (safety answers: 24 hours), unless
+    `expires_at` says otherwise.
     """
     answered = select(CommunicationRequest.id).where(
         CommunicationRequest.in_reply_to_id == in_reply_to.id,
@@ -263,7 +279,7 @@ def reply(
         catch_up=CatchUp.SKIP,
         in_reply_to_id=in_reply_to.id,
         due_at=due_at or now,
-        expires_at=asked_at + timedelta(hours=hours),
+        expires_at=expires_at or asked_at + timedelta(hours=hours),
         next_attempt_at=due_at or now,
     )
     session.add(request)
@@ -275,17 +291,10 @@ def revoke_active(session: Session, care_plan: CarePlan, *, reason: str, taper_o
     """Take back what is planned and has not been claimed; return how many rows."""
     planned = queries.planned_rows(session, [care_plan.id])
     rows = [row for row in planned if row.status is RequestStatus.ACTIVE]
-    doomed = [row for row in rows if row.taper_step_id is not None or not taper_only]
-    for row in doomed:
-        row.status, row.ended_reason = RequestStatus.REVOKED, reason
-    return len(doomed)
+    doomed = [row.id for row in rows if row.taper_step_id is not None or not taper_only]
+    return len(queries.revoke(session, doomed, reason))
 
 
 def day_of_course(care_plan: CarePlan, patient: Patient, now: datetime) -> int:
     """Return the patient's day: 0 on the day of discharge, by the patient's own calendar."""
     return (timing.local_date(now, patient.time_zone) - care_plan.discharge_on).days
-
-
-def last_day(discharge_on: date) -> date:
-    """Return the last day of the six weeks."""
-    return discharge_on + timedelta(days=42)

@@ -16,8 +16,8 @@ from followup.services import consent, invitations, taper_drafts
 from followup.services import enrolment as enrolments
 from followup.services.enrolment_form import Enrolment, Findings, check
 from followup.services.knowledge import Knowledge
-from followup.services.rendering import LETTERS, standing_fields
-from followup.services.schedule import LevelStep, PlannedText, Schedule, Terms, lay_out
+from followup.services.rendering import LETTERS, link_purpose, standing_fields
+from followup.services.schedule import LAST_DAY, LevelStep, PlannedText, Schedule, Terms, lay_out
 from followup.store.models import MedicationRequest, Organization, Patient
 
 _SAMPLE_TOKEN = "Ab3dE5gH7jK"  # noqa: S105  shown in a preview only; it opens nothing
@@ -106,8 +106,10 @@ def _draft_steps(
     )
     manual = [one.code for one in found.issues if one.effect.value == "manual"]
     request = taper_drafts.request_for(row, starts_on, step_days=days[1] - days[0], manual_reasons=manual)
+    ends_on = enrolment.discharge_on + timedelta(days=LAST_DAY)
     try:
-        made = taper_drafts.drafted(rules.draft(request))
+        made = taper_drafts.drafted(rules.draft(taper_drafts.longest_steps(request, starts_on, ends_on)))
+        taper_drafts.check_end(starts_on + timedelta(days=made.steps[-1].day_offset), ends_on)
     except TaperRefused as refused:
         return (), str(refused)
     return tuple(
@@ -177,7 +179,7 @@ def _render(page: _Page, key: str, fields: Mapping[str, str], *, first_of_day: b
     message = page.knowledge.catalog.get(key)
     language: Language = page.enrolment.language
     filled = {**standing_fields(page.organization, language), **fields}
-    if purpose := page.knowledge.links.get(key):
+    if purpose := link_purpose(message, language, page.channel, page.knowledge):
         filled["link"] = f"{page.public_url}/{LETTERS[purpose]}/{_SAMPLE_TOKEN}"
     said = render(
         message,

@@ -60,7 +60,7 @@ def _raw(organization_id: UUID, message: InboundMessage, now: datetime) -> Commu
         provider_sid=message.provider_sid,
         sender=message.sender,
         recipient=message.recipient,
-        body=_storable(message.body),
+        body=storable(message.body),
         raw=message.raw,
         media_count=message.media_count,
         received_at=now,
@@ -68,8 +68,11 @@ def _raw(organization_id: UUID, message: InboundMessage, now: datetime) -> Commu
     )
 
 
-def _storable(body: str) -> str:
-    # No database keeps NUL or half a surrogate pair in text; the bytes as they came are in `raw`.
+def storable(body: str) -> str:
+    """Return the words without what no database keeps in text: NUL, half a surrogate pair.
+
+    The bytes as they came are in `raw`.
+    """
     return body.replace("\x00", _BROKEN).encode("utf-8", "replace").decode("utf-8")
 
 

@@ -3,12 +3,12 @@
 from decimal import Decimal
 
 from followup.clinical import timing
-from followup.clinical.holds import HoldReason, LatestAnswers, auto_hold_reason
+from followup.clinical.holds import LatestAnswers, auto_hold_reason
 from followup.clinical.reply import Answer
 from followup.core.vocabulary import Fact, Question, RequestStatus, Tier
 from followup.services import taper
 from followup.services.hearing import Hearing
-from followup.store.models import CommunicationRequest, QuestionnaireResponse
+from followup.store.models import QuestionnaireResponse
 from followup.store.queries import inbound as queries
 
 
@@ -62,7 +62,8 @@ def hold_if_needed(hearing: Hearing, tier: Tier, answer: Answer) -> bool:
         now=hearing.now,
         communication=hearing.communication,
     )
-    if held and (reason is HoldReason.TROUBLE or tier is Tier.EMERGENCY):
+    # On the web no text answers a YES to "any trouble?": the notice is all that the patient gets.
+    if held and (_said_on_trouble(hearing) or tier is Tier.EMERGENCY):
         _leave_out_pause(hearing)
     return held
 
@@ -102,7 +103,9 @@ def _latest(answer: Answer) -> LatestAnswers:
 def _leave_out_pause(hearing: Hearing) -> None:
     # The answer to "any trouble?" says the same in its own words. And beside "call 911 now" nobody should
     # read "follow the last plan": staff are asked about the plan all the same.
-    for row in hearing.session.query(CommunicationRequest).filter_by(
-        in_reply_to_id=hearing.communication.id, message_key="auto_pause"
-    ):
+    for row in queries.answers_to(hearing.session, hearing.communication, "auto_pause"):
         row.status, row.ended_reason = RequestStatus.REVOKED, "said_already"
+
+
+def _said_on_trouble(hearing: Hearing) -> bool:
+    return bool(queries.answers_to(hearing.session, hearing.communication, "taper_reply_trouble"))

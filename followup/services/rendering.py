@@ -148,7 +148,7 @@ def _ready(request: Claimed, batch: _Batch) -> Ready:
     links = _Links(request, batch)
     message = _message(request, batch.knowledge)
     fields = {**standing_fields(clinic, request.language), **request.fields}
-    if purpose := _link_purpose(message, request, batch.knowledge):
+    if purpose := link_purpose(message, request.language, request.channel, batch.knowledge):
         fields["link"] = links.make(purpose)
     preferences = _preferences(request, links)
     if request.body is not None and request.channel is Channel.SMS:
@@ -204,14 +204,16 @@ def spoken_number(raw: str) -> str:
     return written.replace("(", "").replace(") ", "-")
 
 
-def _link_purpose(message: Message, request: Claimed, knowledge: Knowledge) -> LinkPurpose | None:
-    """Return what the text's link opens. A mail that asks something always has one: a page answers it."""
-    if "link" in placeholders(message.words(request.language).text):
+def link_purpose(
+    message: Message, language: Language, channel: Channel, knowledge: Knowledge
+) -> LinkPurpose | None:
+    """Return what the text's link opens. A mail that asks a patient something always has one: a page answers it."""
+    if "link" in placeholders(message.words(language).text):
         try:
             return knowledge.links[message.key]
         except KeyError:
             raise ContentError(f"{message.key}: links.toml does not say what its link opens") from None
-    if request.channel is Channel.EMAIL and message.asks and request.audience is Audience.PATIENT:
+    if channel is Channel.EMAIL and message.asks and message.audience != Audience.STAFF.value:
         return LinkPurpose.CONSENT if message.asks == Question.CONSENT else LinkPurpose.CHECKIN
     return None
 

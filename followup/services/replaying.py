@@ -123,6 +123,7 @@ def close_alerts(sessions: Sessions, *, digest: str, now: datetime) -> int:
             select(Alert).where(Alert.organization_id == found, Alert.status != AlertStatus.RESOLVED)
         ).all()
         for alert in still_open:
+            alerts.acknowledge(session, alert, by=by, now=now)
             alerts.resolve(
                 session, alert, by=by, outcome=AlertOutcome.NO_NEED, note="A replayed text.", now=now
             )

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from followup.clinical import timing
 from followup.core.errors import Conflict, ConsentMissing, InvalidInput
+from followup.core.typed import cleaned
 from followup.core.vocabulary import (
     Audience,
     CarePlanStatus,
@@ -20,7 +21,7 @@ from followup.core.vocabulary import (
 )
 from followup.messages.law import load_law
 from followup.messages.segments import segments, to_gsm
-from followup.services import audit
+from followup.services import audit, once
 from followup.store.models import CommunicationRequest, Patient, StaffUser
 from followup.store.queries import patients
 
@@ -44,6 +45,7 @@ class Written:
     due_at: datetime
     parts: int
     is_later: bool  #: It is outside the hours for texts now.
+    changed: str = ""  #: Signs that no text can hold: left out, or written plainer.
 
 
 def send_staff_text(
@@ -55,17 +57,22 @@ def send_staff_text(
     by: StaffUser,
     now: datetime,
     may_name_drugs: bool = False,
+    key: str | None = None,
 ) -> Written:
     """Write a staff member's words to a patient as a request that is due now, or when texts may next go.
 
     Raises InvalidInput for no words, too many, or a drug's name that nobody ticked; ConsentMissing without a
-    yes on an open address; Conflict while the patient's course is not running.
+    yes on an open address; Conflict while the patient's course is not running; once.Repeated when the form
+    with this key sent these words already.
     """
     words = _checked(text, may_name_drugs=may_name_drugs)
+    if key is not None:
+        once.claim(session, organization_id, once.bound(key, words), patient.public_id, now=now)
     header = patients.header(session, organization_id, patient.public_id)
     if not patient.is_active or header.plan_status is not CarePlanStatus.ACTIVE:
         raise Conflict("The patient's course is not running, so no text goes out. Call instead.")
     road = _open_road(patients.roads(session, organization_id, patient.id))
+    changed = _changed(words) if road.channel is Channel.SMS else ""
     due_at, expires_at = _window(now, patient.time_zone)
     session.add(
         CommunicationRequest(
@@ -96,11 +103,11 @@ def send_staff_text(
         session, organization_id, "replying.send", now=now, staff_id=by.id, entity=patient.public_id,
         channel=road.channel.value, parts=parts,
     )  # fmt: skip
-    return Written(road.channel, due_at, parts, due_at > now)
+    return Written(road.channel, due_at, parts, due_at > now, changed)
 
 
 def _checked(text: str, *, may_name_drugs: bool) -> str:
-    words = "\n".join(line.strip() for line in text.replace("\x00", "").strip().splitlines())
+    words = "\n".join(line.strip() for line in cleaned(text).strip().splitlines())
     if not words:
         raise InvalidInput("Text: empty. Write what the patient should read.", field="text")
     if len(words) > LONGEST:
@@ -110,6 +117,13 @@ def _checked(text: str, *, may_name_drugs: bool) -> str:
     if not may_name_drugs and load_law().never["drug"].search(words):
         raise NamesADrug(field="text")
     return words
+
+
+def _changed(words: str) -> str:
+    """Return the signs that a text message cannot hold, each once; InvalidInput where nothing else is left."""
+    if not to_gsm(words):
+        raise InvalidInput("Text: no sign of it can go by text message. Write it in words.", field="text")
+    return "".join(dict.fromkeys(char for char in words if to_gsm(char) != char and not char.isspace()))
 
 
 def _open_road(roads: tuple[patients.Road, ...]) -> patients.Road:

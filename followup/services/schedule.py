@@ -24,7 +24,7 @@ FIRST_WEEK = 14  #: reference 9.3 [J]: days 1-7
 LATER_WEEK = 10  #: reference 9.3 [J]: days 8-14, 15-21 and so on
 EVENING = time(17)  #: the protocol's hour for everything that is no check-in
 _STEP_TEXT_HOURS = 3
-_LAST_DAY = 42
+LAST_DAY = 42  #: the course: six weeks after discharge
 _EITHER = Fact.STILL_TAKING | Fact.STOPPED
 _WORLDS = (Fact.STILL_TAKING, Fact.STOPPED)  # a patient is in one of them; texts of the other take no room
 _TAPER_START = "taper_start"
@@ -136,9 +136,11 @@ def lay_out(plan: PlanDefinition, terms: Terms, *, catalog: Catalog, now: dateti
     calendar = _calendar(plan, terms, catalog)
     dated = [text for text in calendar if text.window.expires_at > now or text.is_catch_up]
     wanted = [text for text in (*dated, *_announcement(terms, now)) if text.key not in terms.done]
-    placed, lost = _safety_in_turn(wanted, terms, now)
+    last = terms.discharge_on + timedelta(days=LAST_DAY)
+    late = [text for text in wanted if text.local_on > last]  # after the notice that nobody texts any more
+    placed, lost = _safety_in_turn([text for text in wanted if text.local_on <= last], terms, now)
     schedule = _capped(placed, terms)
-    return replace(schedule, left_out=(*schedule.left_out, *lost))
+    return replace(schedule, left_out=(*schedule.left_out, *lost, *late))
 
 
 @lru_cache(
@@ -215,7 +217,7 @@ def _fields(keys: Sequence[str], terms: Terms, catalog: Catalog, step: int | Non
     asked = {name for key in keys for name in catalog.get(key).fields}
     filled: dict[str, str] = {}
     if "end_date" in asked:
-        filled["end_date"] = day_label(terms.discharge_on + timedelta(days=_LAST_DAY), terms.language)
+        filled["end_date"] = day_label(terms.discharge_on + timedelta(days=LAST_DAY), terms.language)
     if step is not None:
         level = terms.steps[step]
         filled |= {"n": units_label(level.max_units), "step_date": day_label(level.starts_on, terms.language)}
@@ -262,7 +264,7 @@ def _safety_in_turn(
     taken = {text.local_on for text in texts if text.rank == _TAPER and text.window.expires_at > now}
     today = timing.local_date(now, terms.time_zone)
     placed = [text for text in texts if not text.is_catch_up]
-    for day in range((terms.discharge_on + timedelta(days=_LAST_DAY) - today).days + 1):
+    for day in range((terms.discharge_on + timedelta(days=LAST_DAY) - today).days + 1):
         on = today + timedelta(days=day)
         queue.extend(text for text in safety if text.local_on == on and text.window.expires_at > now)
         window = timing.due(on, EVENING, _STEP_TEXT_HOURS, terms.time_zone)

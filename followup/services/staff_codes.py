@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from followup.clinical.keywords import StaffCode, StaffVerb, read_staff_code
 from followup.clinical.timing import zone_of
+from followup.core.errors import Conflict
 from followup.core.vocabulary import AlertStatus, Tier
 from followup.services import alerts, audit, paging
 from followup.services.knowledge import Knowledge
@@ -131,7 +132,10 @@ def _close(act: Act) -> Answer:
     owner = act.owner
     if owner is not None and owner.id != act.staff.id:
         return _taken(act)
-    alerts.resolve(act.session, act.alert, by=act.staff, outcome=act.code.outcome, note=None, now=act.now)
+    try:
+        alerts.resolve(act.session, act.alert, by=act.staff, outcome=act.code.outcome, note=None, now=act.now)
+    except Conflict:  # words came that they have not seen: A says that they have
+        return Answer("staff_resolve_first_ack")
     return Answer("staff_resolve_ok")
 
 

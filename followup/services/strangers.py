@@ -7,7 +7,7 @@ from followup.core.vocabulary import AlertKind, Tier, worst
 from followup.services import alerts, answering, keyword_acts, responding
 from followup.services.hearing import Hearing, Processed
 from followup.services.understanding import Understood, note, understand
-from followup.store.models import Patient
+from followup.store.models import Alert, Patient
 from followup.store.queries import inbound as queries
 
 
@@ -24,7 +24,28 @@ def unknown(hearing: Hearing) -> Processed:
     done = _by_keyword(hearing, understood, ())
     if done is not None and not understood.is_danger:
         return done
-    alert = alerts.trigger(
+    alert = _raise(hearing, understood)
+    if understood.is_danger:
+        answering.safety(hearing, "auto_unknown_sender")
+    elif done is None:
+        answering.say(hearing, "auto_unknown_sender", event="unknown_sender")
+    return hearing.done(done.handling if done else "unknown_sender", alert_id=alert.id)
+
+
+def danger(hearing: Hearing) -> Alert | None:
+    """Page staff about danger words from a phone of their own; None where there are none in the text.
+
+    A colleague's husband may write from it, or a member of staff about a patient.
+    """
+    understood = understand(hearing)
+    if not understood.is_danger:
+        return None
+    note(hearing, understood)
+    return _raise(hearing, understood)
+
+
+def _raise(hearing: Hearing, understood: Understood) -> Alert:
+    return alerts.trigger(
         hearing.session,
         hearing.organization,
         kind=AlertKind.UNKNOWN_SENDER,
@@ -35,11 +56,6 @@ def unknown(hearing: Hearing) -> Processed:
         knowledge=hearing.knowledge,
         now=hearing.now,
     )
-    if understood.is_danger:
-        answering.safety(hearing, "auto_unknown_sender")
-    elif done is None:
-        answering.say(hearing, "auto_unknown_sender", event="unknown_sender")
-    return hearing.done(done.handling if done else "unknown_sender", alert_id=alert.id)
 
 
 def shared(hearing: Hearing, patients: Sequence[Patient]) -> Processed:
@@ -74,7 +90,9 @@ def _by_keyword(hearing: Hearing, understood: Understood, patients: Sequence[Pat
     if keyword.kind is KeywordKind.STOP and keyword.clear:
         return keyword_acts.stop(hearing, understood, patients)
     if keyword.kind is KeywordKind.START and keyword.alone:
-        return keyword_acts.start(hearing, patients)
+        # As a YES would be: whose invitation it answers, nobody can tell.
+        is_invited = any(keyword_acts.is_invited(hearing, patient) for patient in patients)
+        return None if is_invited else keyword_acts.start(hearing, patients)
     if keyword.kind is KeywordKind.HELP and keyword.alone:
         return keyword_acts.help_(hearing, understood)
     return None

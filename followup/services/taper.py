@@ -24,7 +24,7 @@ from followup.core.vocabulary import (
 )
 from followup.services import alerts, audit, intents, planning
 from followup.services.knowledge import Knowledge
-from followup.services.taper_drafts import check_start, first_possible_start, store
+from followup.services.taper_drafts import check_end, check_start, first_possible_start, store
 from followup.store.models import (
     CarePlan,
     Communication,
@@ -55,6 +55,7 @@ def approve(
     care_plan = session.get_one(CarePlan, plan.care_plan_id)
     patient = session.get_one(Patient, care_plan.patient_id)
     check_start(plan.starts_on, patient, now)
+    check_end(tapers.steps_of(session, plan.id)[-1].starts_on, care_plan.ends_on)
     _check_again(session, care_plan, plan)
     running = tapers.taper_in(session, plan.organization_id, care_plan.id, *_OPEN)
     if running is not None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -21,6 +22,7 @@ from followup.store.queries import tapers
 
 _EVENING = time(17)
 _EVENING_HOURS = 3
+_LAST_QUESTION_AFTER = timedelta(days=3)  #: protocol action last_step_plus_72h
 
 
 def draft(
@@ -34,10 +36,13 @@ def draft(
     unit: Decimal = Decimal(1),
     rows: Sequence[tuple[Decimal, int]] | None = None,
     by: UUID | None,
+    shorten: bool = False,
     knowledge: Knowledge,
     now: datetime,
 ) -> TaperPlan:
     """Write a new draft, by the rule (reference 5.2) or from a clinician's own rows (pills a day, days).
+
+    `shorten` lets the steps of the rule be shorter than `step_days` where the plan would outlast the course.
 
     TaperRefused says in words why no draft may be made or which bound it breaks.
     """
@@ -57,8 +62,11 @@ def draft(
         unit=unit,
         manual_reasons=manual,
     )
-    made = rules.manual(request, rows) if rows is not None else rules.draft(request)
-    return store(session, care_plan, request, drafted(made), starts_on, by, knowledge, now)
+    if shorten:
+        request = longest_steps(request, starts_on, care_plan.ends_on)
+    made = drafted(rules.manual(request, rows) if rows is not None else rules.draft(request))
+    check_end(starts_on + timedelta(days=made.steps[-1].day_offset), care_plan.ends_on)
+    return store(session, care_plan, request, made, starts_on, by, knowledge, now)
 
 
 def request_for(
@@ -113,6 +121,28 @@ def check_start(starts_on: date, patient: Patient, now: datetime) -> None:
             f"The first step can start on {earliest:%b %-d}: its text goes out the evening before.",
             field="starts_on",
         )
+
+
+def check_end(last_step_on: date, ends_on: date) -> None:
+    """Return if the last step's withdrawal questions fall within the course; TaperRefused says by when."""
+    latest = ends_on - _LAST_QUESTION_AFTER
+    if last_step_on > latest:
+        raise TaperRefused(
+            f"The last step would start on {last_step_on:%b %-d}. Our texts end on {ends_on:%b %-d}, and we "
+            f"ask how it goes 3 days after a step, so it must start by {latest:%b %-d}. Make the steps "
+            "shorter, or follow this patient by phone.",
+            field="step_days",
+        )
+
+
+def longest_steps(request: rules.TaperRequest, starts_on: date, ends_on: date) -> rules.TaperRequest:
+    """Return the request with the longest steps, up to the wished ones, whose plan ends within the course."""
+    for step_days in range(request.step_days, 2, -1):
+        tried = replace(request, step_days=step_days)
+        steps = rules.draft(tried).steps
+        if not steps or starts_on + timedelta(days=steps[-1].day_offset) <= ends_on - _LAST_QUESTION_AFTER:
+            return tried
+    return replace(request, step_days=2)
 
 
 def first_possible_start(patient: Patient, now: datetime) -> date:

@@ -141,11 +141,18 @@ def _added(hearing: Hearing, assessed: Assessment, question: Question | None) ->
     if hearing.patient is None or assessed.keyword.reaction:
         return assessed
     answer = assessed.answer
+    if answer.ambiguous and not answer.given and _wants_yes_or_no(hearing):
+        return raised(assessed, Tier.ROUTINE, ("unintelligible",), "ok_is_no_answer")
     if question is Question.MOOD and answer.number == _LOW and _was_low(hearing, hearing.patient):
         return raised(assessed, Tier.URGENT, ("depression",), "mood_low_twice")
     if question is None and _is_late_pain(hearing, hearing.patient, assessed):
         return raised(assessed, Tier.URGENT, ("severe_pain",), "late_severe_pain")
     return assessed
+
+
+def _wants_yes_or_no(hearing: Hearing) -> bool:
+    # "Reply DONE or LATER" has the question of disposal too, and an "ok" to it is plain politeness.
+    return hearing.request is None or not hearing.request.message_key.startswith("disposal_")
 
 
 def _was_low(hearing: Hearing, patient: Patient) -> bool:

@@ -366,6 +366,24 @@ def upgrade() -> None:
         batch_op.create_index("ix_audit_events_organization", ["organization_id", "created_at"], unique=False)
 
     op.create_table(
+        "form_submissions",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("entity", sa.String(length=120), nullable=True),
+        sa.Column("staff_id", sa.Uuid(), nullable=True),
+        sa.Column("draft", sa.JSON(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", base.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_form_submissions_organization_id")
+        ),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff_users.id"], name=op.f("fk_form_submissions_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_form_submissions")),
+    )
+    with op.batch_alter_table("form_submissions", schema=None) as batch_op:
+        batch_op.create_index("uq_form_submissions_key", ["organization_id", "key"], unique=True)
+
+    op.create_table(
         "care_plans",
         sa.Column("public_id", sa.String(length=24), nullable=False),
         sa.Column("patient_id", sa.Uuid(), nullable=False),
@@ -1388,6 +1406,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_care_plans_organization_id"))
 
     op.drop_table("care_plans")
+    with op.batch_alter_table("form_submissions", schema=None) as batch_op:
+        batch_op.drop_index("uq_form_submissions_key")
+
+    op.drop_table("form_submissions")
     with op.batch_alter_table("audit_events", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_events_organization")
 

@@ -270,9 +270,20 @@ def test_a_text_without_a_place_for_its_link_ends_with_it(catalog):
 
 
 def test_no_footer_claims_a_yes_before_there_is_one(catalog):
-    out = mail(catalog, "consent_invite", preferences_link=None)
+    page = "https://care.example.org/y/abc"
+    out = mail(catalog, "consent_invite", preferences_link=None, fields={"link": page})
     assert "because you said yes" not in out.text
     assert "-- " not in out.text
+
+
+@pytest.mark.parametrize("key", ["consent_invite", "consent_reminder"])
+def test_an_invitation_by_mail_asks_for_no_reply_that_nobody_reads(catalog, key):
+    page = "https://care.example.org/y/abc"
+    out = mail(catalog, key, preferences_link=None, fields={"link": page})
+    assert page in out.text
+    assert "Reply YES" not in out.text
+    assert "text" not in out.text.split(page)[0]
+    assert out.subject == "Please confirm messages from Riverside Care"
 
 
 def test_mail_to_staff_has_no_footer(catalog):

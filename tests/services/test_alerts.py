@@ -15,6 +15,8 @@ from followup.core.vocabulary import (
     AlertStatus,
     Audience,
     Channel,
+    CommunicationStatus,
+    ConsentStatus,
     FlagStatus,
     Lane,
     RequestOrigin,
@@ -22,19 +24,24 @@ from followup.core.vocabulary import (
     StaffRole,
     Tier,
 )
+from followup.services import alert_rows as rows
 from followup.services import alerts
 from followup.services.knowledge import load_knowledge
 from followup.store.models import (
     Alert,
     CommunicationRequest,
+    ContactPoint,
     Flag,
     Organization,
     Patient,
     StaffUser,
 )
 from followup.store.queries import alerts as queries
+from followup.store.queries import outbound
+from followup.store.session import make_engine, session_factory
 from tests import factories
 from tests.factories import NOW
+from tests.services import roads
 
 KNOWLEDGE = load_knowledge()
 
@@ -289,6 +296,7 @@ def test_a_new_text_after_closing_opens_a_new_alert(
     session: Session, clinic: Organization, person: Patient, nurse: StaffUser
 ) -> None:
     first = trigger(session, clinic, person, Tier.URGENT)
+    alerts.acknowledge(session, first, by=nurse, now=NOW)
     alerts.resolve(session, first, by=nurse, outcome=AlertOutcome.CALLED, note=None, now=NOW)
     assert trigger(session, clinic, person, Tier.URGENT).id != first.id
 
@@ -297,11 +305,151 @@ def test_a_note_can_be_added_after_closing_and_must_say_something(
     session: Session, clinic: Organization, person: Patient, nurse: StaffUser
 ) -> None:
     alert = trigger(session, clinic, person, Tier.ROUTINE)
-    alerts.resolve(session, alert, by=nurse, outcome=AlertOutcome.ADVICE, note="Rest.", now=NOW)
+    seen = queries.newest_words(session, clinic.id, alert.id)
+    alerts.resolve(session, alert, by=nurse, outcome=AlertOutcome.ADVICE, note="Rest.", now=NOW, seen=seen)
     alerts.add_note(session, alert, by=nurse, note="Called again.", now=NOW)
     assert alert.note == "Rest.\nCalled again."
     with pytest.raises(InvalidInput):
         alerts.add_note(session, alert, by=nurse, note="  ", now=NOW)
+
+
+def test_nobody_closes_what_they_have_not_read(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    alert = trigger(session, clinic, person, Tier.URGENT)
+    alerts.acknowledge(session, alert, by=nurse, now=NOW)
+    seen = queries.newest_words(session, clinic.id, alert.id)
+    trigger(session, clinic, person, Tier.ROUTINE)
+    closing: dict[str, Any] = {"by": nurse, "outcome": AlertOutcome.CALLED, "note": None, "now": NOW}
+    with pytest.raises(Conflict, match="New words came in"):
+        alerts.resolve(session, alert, **closing)
+    with pytest.raises(Conflict, match="New words came in"):
+        alerts.resolve(session, alert, **closing, seen=seen)
+    assert alert.status is AlertStatus.ACKNOWLEDGED
+    alerts.resolve(session, alert, **closing, seen=queries.newest_words(session, clinic.id, alert.id))
+    assert (alert.status, alert.next_step_at) == (AlertStatus.RESOLVED, None)
+
+
+def test_an_emergency_after_an_acknowledgement_is_not_closed_and_stays_paged(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    alert = trigger(session, clinic, person, Tier.URGENT)
+    alerts.acknowledge(session, alert, by=nurse, now=NOW)
+    seen = queries.newest_words(session, clinic.id, alert.id)
+    trigger(session, clinic, person, Tier.EMERGENCY)
+    with pytest.raises(Conflict):
+        alerts.resolve(session, alert, by=nurse, outcome=AlertOutcome.CALLED, note="ok", now=NOW, seen=seen)
+    assert [page.status for page in pages(session, alert)] == [RequestStatus.ACTIVE] * 2
+    assert alert.status is AlertStatus.TRIGGERED
+
+
+def test_danger_that_nobody_has_cannot_be_closed(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    alert = trigger(session, clinic, person, Tier.EMERGENCY)
+    seen = queries.newest_words(session, clinic.id, alert.id)
+    with pytest.raises(Conflict, match="Nobody has this alert"):
+        alerts.resolve(session, alert, by=nurse, outcome=AlertOutcome.CALLED, note="ok", now=NOW, seen=seen)
+
+
+def test_what_was_noted_before_stays_when_the_closer_says_nothing(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    alert = trigger(session, clinic, person, Tier.URGENT)
+    alerts.acknowledge(session, alert, by=nurse, now=NOW)
+    alerts.add_note(session, alert, by=nurse, note="No answer.", now=NOW)
+    alerts.resolve(session, alert, by=nurse, outcome=AlertOutcome.CALLED, note=None, now=NOW)
+    assert alert.note == "No answer."
+
+
+def test_every_round_of_pages_is_a_new_one(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    alert = trigger(session, clinic, person, Tier.ROUTINE)
+    alerts.pass_on(session, alert, by=nurse, knowledge=KNOWLEDGE, now=NOW)
+    trigger(session, clinic, person, Tier.URGENT)
+    trigger(session, clinic, person, Tier.EMERGENCY)
+    rounds = [page.page_round for page in pages(session, alert)]
+    assert len(rounds) == 6
+    assert len(set(rounds)) == 3
+    assert alert.tier is Tier.EMERGENCY
+
+
+def test_paging_that_fails_undoes_nothing_and_is_due_again_at_once(
+    session: Session,
+    clinic: Organization,
+    person: Patient,
+    nurse: StaffUser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alerts.paging, "_page_row", _without_a_clinic)
+    said = factories.sent(
+        session, factories.request(session, factories.care_plan(session, person), "+12025550100")
+    )
+    alert = trigger(session, clinic, person, Tier.EMERGENCY, communication=said, flags=("breathing",))
+    assert (alert.status, alert.next_step_at) == (AlertStatus.TRIGGERED, NOW)
+    assert queries.active_flags(session, clinic.id, alert.id) == ["breathing"]
+    assert pages(session, alert) == []
+    assert list(queries.due_alerts(session, NOW)) == [alert.id]
+
+
+def _without_a_clinic(*_: object) -> CommunicationRequest:
+    return CommunicationRequest(organization_id=None, created_at=NOW)
+
+
+def test_a_page_that_comes_back_is_not_sent_once_somebody_has_the_alert(sqlite_url: str) -> None:
+    engine = make_engine(sqlite_url)
+    road = roads.build(session_factory(engine))
+    road.text("i cant breathe")
+    with road.sessions.begin() as session:
+        alert = session.scalars(select(Alert)).one()
+        alerts.acknowledge(session, alert, by=session.get_one(StaffUser, road.nurse.id), now=NOW)
+        # One was with the carrier when somebody took the alert; the carrier was busy, so it waits again.
+        for page in session.scalars(
+            select(CommunicationRequest).where(CommunicationRequest.page_step.is_not(None))
+        ):
+            page.status = RequestStatus.ACTIVE
+    claimed = outbound.take(engine, Lane.STAT, now=NOW, limit=50, lease_until=NOW + timedelta(minutes=2))
+    engine.dispose()
+    assert claimed, "the safety text goes"
+    assert [one for one in claimed if one.origin is RequestOrigin.PAGE] == []
+
+
+# --- codes when thousands of alerts are open ---
+
+
+@pytest.fixture
+def three_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_CODES", range(1000, 1003))
+    monkeypatch.setattr(rows, "_KEPT", 1)
+    monkeypatch.setattr(rows, "alert_code", lambda: "1000")
+
+
+@pytest.mark.usefixtures("three_codes")
+def test_routine_work_leaves_the_last_codes_to_danger_and_no_alert_is_ever_refused(
+    session: Session, clinic: Organization, nurse: StaffUser
+) -> None:
+    tiers = [Tier.ROUTINE] * 3 + [Tier.EMERGENCY] * 2
+    codes = [trigger(session, clinic, factories.patient(session, clinic), tier).code for tier in tiers]
+    assert sorted(codes[:2]) == ["1000", "1001"]
+    assert codes[3] == "1002"
+    assert codes[2] not in codes[:2]
+    assert {len(code) for code in codes} == {4}
+    assert len(set(codes)) == 5
+
+
+@pytest.mark.usefixtures("three_codes")
+def test_routine_work_that_gets_worse_gets_a_code_that_can_be_texted(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "_letters", lambda: "kx7m")
+    for _ in range(2):
+        trigger(session, clinic, factories.patient(session, clinic), Tier.ROUTINE)
+    alert = trigger(session, clinic, person, Tier.ROUTINE)
+    assert alert.code == "kx7m"
+    trigger(session, clinic, person, Tier.URGENT)
+    assert alert.code == "1002"
+    assert {page.fields["alert"] for page in pages(session, alert)} == {"1002"}
 
 
 def test_one_open_task_of_a_name_for_each_patient(
@@ -325,6 +473,61 @@ def test_an_alert_says_when_no_text_can_reach_the_patient(
     )
     factories.suppression(session, clinic, road.value)
     assert trigger(session, clinic, person, Tier.ROUTINE).cannot_text
+
+
+@pytest.mark.parametrize("status", [ConsentStatus.PROPOSED, ConsentStatus.REJECTED, ConsentStatus.INACTIVE])
+def test_an_address_without_a_yes_reaches_nobody(
+    session: Session, clinic: Organization, nurse: StaffUser, status: ConsentStatus
+) -> None:
+    someone = factories.patient(session, clinic)
+    road = factories.contact(session, someone)
+    consent = factories.consent(session, someone, road.value, status=status)
+    alert = trigger(session, clinic, someone, Tier.ROUTINE)
+    assert alert.cannot_text
+    consent.status = ConsentStatus.ACTIVE
+    alerts.refresh_reach(session, someone)
+    assert not alert.cannot_text
+
+
+def test_a_yes_for_one_address_opens_no_other(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    [road] = session.scalars(select(ContactPoint).where(ContactPoint.patient_id == person.id))
+    factories.suppression(session, clinic, road.value)
+    factories.contact(session, person, system=Channel.EMAIL, value="ana@example.org")
+    assert not queries.can_reach(session, clinic.id, person.id)
+
+
+def test_a_safety_text_that_did_not_arrive_is_noted_once_on_its_alert(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    plan = factories.care_plan(session, person)
+    heard = factories.sent(session, factories.request(session, plan, "+12025550100"))
+    alert = trigger(session, clinic, person, Tier.EMERGENCY, communication=heard)
+    reply = factories.request(
+        session, plan, "+12025550100", origin=RequestOrigin.SAFETY, in_reply_to_id=heard.id
+    )
+    tried = factories.sent(session, reply, status=CommunicationStatus.NOT_DONE)
+    for _ in range(2):
+        assert alerts.reply_failed(session, tried, now=NOW) is alert
+    [noted] = [
+        event
+        for event in queries.events_of(session, clinic.id, alert.id)
+        if event.kind is AlertEventKind.NOTE
+    ]
+    assert noted.detail == {"safety_reply": "not delivered"}
+    assert list(queries.words_behind(session, clinic.id, alert.id)) == [heard]
+
+
+def test_another_text_that_did_not_arrive_is_no_such_note(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    plan = factories.care_plan(session, person)
+    trigger(session, clinic, person, Tier.ROUTINE)
+    tried = factories.sent(
+        session, factories.request(session, plan, "+12025550100"), status=CommunicationStatus.NOT_DONE
+    )
+    assert alerts.reply_failed(session, tried, now=NOW) is None
 
 
 def test_another_clinic_cannot_find_the_alert(

@@ -30,7 +30,7 @@ from followup.core.vocabulary import (
 from followup.providers.ports import Accepted, NotAccepted, Outcome, Outgoing, Unknown
 from followup.services import drain, leases
 from followup.services.knowledge import load_knowledge
-from followup.services.outcomes import TRIES, back_off
+from followup.services.outcomes import back_off
 from followup.store.models import (
     AccessLink,
     Alert,
@@ -202,19 +202,22 @@ def test_a_text_that_was_refused_for_a_while_goes_out_in_the_end(sessions):
 
 
 def test_a_text_is_not_tried_again_after_its_window(sessions):
-    request_id = due(sessions, expires_at=NOW + timedelta(seconds=1))
+    end = NOW + timedelta(seconds=1)
+    request_id = due(sessions, expires_at=end)
     run(sessions, Recorder(lambda _: NotAccepted(permanent=False, code="connection")))
-    request, sent = ended(sessions, request_id)
-    assert (request.status, sent.reason) == (RequestStatus.EXPIRED, NotDoneReason.EXPIRED)
+    request, _ = ended(sessions, request_id)
+    assert (request.status, request.next_attempt_at) == (RequestStatus.ACTIVE, end)
+    late = FrozenClock(end)
+    assert run(sessions, Recorder(), clock=late).claimed == 0
 
 
-@pytest.mark.parametrize(
-    ("code", "status"), [("30001", RequestStatus.COMPLETED), ("credentials", RequestStatus.ACTIVE)]
-)
-def test_only_a_text_that_is_itself_refused_runs_out_of_tries(sessions, code, status):
-    request_id = due(sessions, attempt=TRIES - 1)
+@pytest.mark.parametrize("code", ["30001", "connection", "credentials"])
+def test_a_temporary_refusal_is_tried_again_however_often_while_the_window_is_open(sessions, code):
+    request_id = due(sessions, attempt=40)
     run(sessions, Recorder(lambda _: NotAccepted(permanent=False, code=code)))
-    assert ended(sessions, request_id)[0].status is status
+    request, _ = ended(sessions, request_id)
+    assert request.status is RequestStatus.ACTIVE
+    assert NOW < request.next_attempt_at < request.expires_at
 
 
 def test_the_wait_doubles_is_capped_and_heeds_the_carrier():

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from followup.core.vocabulary import AlertOutcome, AlertStatus, Tier
+from followup.core.vocabulary import AlertOutcome, AlertStatus, StaffRole, Tier
 from followup.services import escalation
-from followup.store.models import Alert, Organization, StaffUser
+from followup.store.models import Alert, AuditEvent, CommunicationRequest, Organization, StaffUser
 from followup.store.session import make_engine, session_factory
 from tests import factories
 from tests.factories import NOW
@@ -95,6 +95,33 @@ def test_one_alert_that_fails_does_not_stop_the_others(road: Road, monkeypatch: 
     assert climb(road, minutes=7) == escalation.Climbed(1, 0)
 
 
+def test_an_alert_whose_pages_the_database_refuses_does_not_stop_the_others(road: Road) -> None:
+    first = danger(road)
+    road.text("he wont wake up", sender=factories.phone())
+    with road.sessions.begin() as session:
+        [page, *_] = session.scalars(
+            select(CommunicationRequest).where(CommunicationRequest.alert_id == first.id)
+            .where(CommunicationRequest.page_step.is_not(None))
+        )  # fmt: skip
+        page.page_round = 2
+    assert climb(road, minutes=6) == escalation.Climbed(1, 1)
+
+
+def test_danger_whose_pages_failed_is_answered_at_once_and_paged_by_the_next_climb(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> int:
+        raise RuntimeError
+
+    monkeypatch.setattr(escalation.alerts.paging, "page", failing)
+    alert = danger(road)
+    assert road.answers(), "the safety text"
+    assert (alert.tier, road.pages()) == (Tier.EMERGENCY, [])
+    monkeypatch.undo()
+    assert climb(road, seconds=1) == escalation.Climbed(1, 0)
+    assert len(road.pages()) == 2
+
+
 # --- codes ---
 
 
@@ -160,6 +187,28 @@ def test_r_needs_an_outcome_and_an_owner(road: Road) -> None:
     code_from(road, f"A {alert.code}")
     assert code_from(road, f"R {alert.code}", minutes=2) == "staff_resolve_needs_outcome"
     assert road.alerts()[0].status is AlertStatus.ACKNOWLEDGED
+
+
+def test_r_closes_nothing_that_came_after_a_until_a_says_that_it_was_seen(road: Road) -> None:
+    alert = danger(road)
+    code_from(road, f"A {alert.code}")
+    road.text("can you refill my prescription?", now=NOW + timedelta(minutes=2))
+    assert code_from(road, f"R {alert.code} 1", minutes=3) == "staff_resolve_first_ack"
+    assert road.alerts()[0].status is AlertStatus.ACKNOWLEDGED
+    assert code_from(road, f"A {alert.code}", minutes=4) == "staff_ack_ok"
+    assert code_from(road, f"R {alert.code} 1", minutes=5) == "staff_resolve_ok"
+
+
+def test_a_coordinator_who_is_not_paged_takes_an_alert_by_text(road: Road) -> None:
+    with road.sessions.begin() as session:
+        clinic = session.get_one(Organization, road.clinic.id)
+        maya = factories.staff(session, clinic, role=StaffRole.COORDINATOR, receives_pages=False)
+    alert = danger(road)
+    assert code_from(road, f"A {alert.code}", maya.phone) == "staff_ack_ok"
+    assert road.alerts()[0].acknowledged_by == maya.id
+    with road.sessions() as session:
+        written = session.scalars(select(AuditEvent).where(AuditEvent.action == "alerts.text_code")).one()
+    assert (written.staff_id, written.entity) == (maya.id, alert.public_id)
 
 
 def test_t_takes_over_and_the_former_owner_is_told(road: Road) -> None:

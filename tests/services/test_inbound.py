@@ -206,7 +206,11 @@ def test_stop_blocks_the_phone_even_when_everything_else_fails(
     assert road.text("please stop texting me").handling == "could_not_read"
     with road.sessions() as session:
         assert session.scalars(select(Suppression.value)).all() == [road.phone]
-    assert [alert.cannot_text for alert in road.alerts()] == [True]
+    assert [(alert.task, alert.cannot_text) for alert in road.alerts()] == [
+        ("texts_stopped", True),
+        ("", True),
+    ]
+    assert road.fresh_plan().status is CarePlanStatus.ON_HOLD
 
 
 def test_no_word_of_a_patient_reaches_the_log(road: Road, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,10 @@ from followup.core.vocabulary import (
     ConsentStatus,
     Fact,
     Language,
+    Question,
     RequestOrigin,
+    RequestStatus,
+    SuppressionReason,
     Tier,
 )
 from followup.store.models import CarePlan, Consent, Patient, Suppression
@@ -34,10 +37,24 @@ def blocked(road: Road) -> set[str]:
         return set(session.scalars(select(Suppression.value).where(Suppression.ended_at.is_(None))))
 
 
-def uninvite(road: Road, *, asked_days_ago: int = 0) -> None:
-    """Make the patient's consent a question that waits for an answer."""
+def uninvite(road: Road, *, asked_days_ago: int = 0, shown: bool = True) -> None:
+    """Make the patient's consent a question that waits for an answer; its invitation has gone, if `shown`."""
     with road.sessions.begin() as session:
         consent = session.scalars(select(Consent)).one()
+        consent.wording_key = "consent_invite"
+        factories.request(
+            session,
+            session.get_one(CarePlan, road.plan.id),
+            road.phone,
+            message_key="consent_invite",
+            message_keys=["consent_invite"],
+            origin=RequestOrigin.INVITATION,
+            asks=Question.CONSENT,
+            status=RequestStatus.COMPLETED if shown else RequestStatus.ACTIVE,
+            requires=int(Fact.CONSENT_PENDING),
+            action_id="consent_invite",
+            occurrence="sms",
+        )
         consent.status, consent.answered_at = ConsentStatus.PROPOSED, None
         consent.open_until = NOW + timedelta(days=7 - asked_days_ago)
         plan = session.get_one(CarePlan, road.plan.id)
@@ -66,8 +83,21 @@ def test_stop_blocks_every_channel_holds_the_course_and_asks_staff_to_call(road:
 def test_we_confirm_a_stop_only_where_the_carrier_does_not(road: Road) -> None:
     road.text("Stop ")
     assert road.answers() == []
-    road.text("stop", confirms=False)
+    stranger = factories.phone()
+    road.text("stop", sender=stranger, confirms=False)
+    assert road.answers(stranger) == ["auto_optout"]
+
+
+def test_a_stop_is_confirmed_once_so_that_two_machines_never_talk_for_ever(road: Road) -> None:
+    for minute in range(4):
+        road.text("stop", now=NOW + timedelta(minutes=minute), confirms=False)
     assert road.answers() == ["auto_optout"]
+
+
+def test_help_is_answered_even_after_a_stop(road: Road) -> None:
+    road.text("STOP")
+    road.text("HELP", now=NOW + timedelta(hours=1), confirms=False)
+    assert road.answers() == ["auto_help"]
 
 
 @pytest.mark.parametrize("words", ["please stop texting me", "ALTO", "no mas"])

@@ -1,7 +1,7 @@
 """Schedules become rows once; what went stays as it went; what no longer holds is taken back."""
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from followup.core.vocabulary import (
 )
 from followup.services import planning, taper_drafts
 from followup.store.models import CommunicationRequest, Organization
+from followup.store.session import make_engine, session_factory
 from tests import factories as make
 from tests.factories import NOW, ZONE
 from tests.services import people
@@ -270,7 +271,6 @@ def test_days_are_counted_on_the_patients_own_calendar(session, plan):
     late_evening = datetime(2026, 6, 3, 3, 30, tzinfo=NOW.tzinfo)  # 23:30 of June 2 in New York
     assert planning.day_of_course(plan, person, late_evening) == 0
     assert planning.day_of_course(plan, person, late_evening + timedelta(hours=1)) == 1
-    assert planning.last_day(date(2026, 6, 1)) == date(2026, 7, 13)
 
 
 def test_many_plans_are_written_as_each_one_alone(session, clinic):
@@ -285,3 +285,52 @@ def test_many_plans_are_written_as_each_one_alone(session, clinic):
         map(len, one_by_one)
     )
     assert [people.what(people.rows(session, plan)) for plan in plans] == one_by_one
+
+
+def claimed_by_another(postgres_url):
+    """Write a planned course, and return its sessions, plan and the id of a row that a drain then claims."""
+    sessions = session_factory(make_engine(postgres_url))
+    with sessions.begin() as session:
+        plan = people.enrol(session, make.organization(session))
+        people.yes(session, plan)
+        row_id = people.rows(session, plan)[0].id
+    return sessions, plan, row_id
+
+
+def claim(sessions, row_id):
+    with sessions.begin() as drain:
+        row = drain.get_one(CommunicationRequest, row_id)
+        row.status, row.attempt = RequestStatus.IN_PROGRESS, 1
+
+
+def test_a_text_that_a_drain_claims_meanwhile_is_not_taken_back(postgres_url):
+    sessions, plan, row_id = claimed_by_another(postgres_url)
+    with sessions.begin() as stop:
+        assert people.rows(stop, plan)  # read as active, before the drain
+        claim(sessions, row_id)
+        planning.revoke_active(stop, plan, reason="opted_out")
+    with sessions() as session:
+        assert session.get_one(CommunicationRequest, row_id).status is RequestStatus.IN_PROGRESS
+    sessions.kw["bind"].dispose()
+
+
+def test_a_text_that_a_drain_claims_meanwhile_is_not_planned_a_second_time(postgres_url):
+    sessions, plan, row_id = claimed_by_another(postgres_url)
+    with sessions.begin() as again:
+        plan = again.merge(plan)
+        patient = people.patient_of(again, plan)
+        patient.language = Language.ES  # every text has to be written anew
+        again.flush()
+        assert people.rows(again, plan)
+        claim(sessions, row_id)
+        apply(again, plan)
+    with sessions() as session:
+        row = session.get_one(CommunicationRequest, row_id)
+        same = select(func.count()).where(
+            CommunicationRequest.care_plan_id == plan.id,
+            CommunicationRequest.action_id == row.action_id,
+            CommunicationRequest.occurrence == row.occurrence,
+            CommunicationRequest.status != RequestStatus.REVOKED,
+        )
+        assert (row.status, session.scalar(same)) == (RequestStatus.IN_PROGRESS, 1)
+    sessions.kw["bind"].dispose()

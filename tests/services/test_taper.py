@@ -516,3 +516,20 @@ def test_no_row_but_the_plans_own_speaks_of_a_step(session, running):
     ).all()
     assert {row.origin for row in found} == {RequestOrigin.PLANNED}
     assert {row.care_plan_id for row in found} == {running.id}
+
+
+def test_a_plan_that_outlasts_the_course_is_refused(session, clinic, doctor):
+    plan = people.enrol(session, clinic, people.form(course=Course.LONG))
+    rows = [(Decimal(level), 9) for level in (4, 3, 2, 1)]
+    with pytest.raises(TaperRefused, match="must start by"):
+        written(session, plan, rows, doctor, starts_on=plan.discharge_on + timedelta(days=8))
+
+
+@pytest.mark.parametrize("most", [2, 4, 6, 8, 10])
+def test_the_drafted_long_course_always_ends_within_the_six_weeks(session, clinic, most):
+    plan = people.enrol(
+        session, clinic, people.form(course=Course.LONG, rx={"max_units_per_day": Decimal(most)})
+    )
+    last = people.levels(session, people.draft_of(session, plan))[-1]
+    assert last[2] == 0
+    assert last[0] <= plan.ends_on - timedelta(days=3)

@@ -23,6 +23,7 @@ from followup.core.vocabulary import (
     Tier,
 )
 from followup.store.models import (
+    Alert,
     CarePlan,
     CommunicationRequest,
     Consent,
@@ -163,6 +164,17 @@ def step_with_urgent_alert(session: Session, made: World) -> None:
     make.alert(session, made[1], tier=Tier.URGENT)
 
 
+def supersede(session: Session, made: World) -> None:
+    step_with_urgent_alert(session, made)
+    session.scalars(select(Alert)).one().status = AlertStatus.RESOLVED
+    session.scalars(select(TaperPlan)).one().status = TaperStatus.SUPERSEDED
+
+
+def take_the_alert(session: Session, made: World) -> None:
+    alert = make.alert(session, made[1], tier=Tier.URGENT, status=AlertStatus.ACKNOWLEDGED)
+    made[3].alert_id, made[3].page_step, made[3].page_round = alert.id, 1, 1
+
+
 GATES = {
     "suppressed": suppress,
     "suppressed, a dead number": block,
@@ -174,6 +186,8 @@ GATES = {
     "condition": require_more,
     "emergency": endanger,
     "auto_hold": step_with_urgent_alert,
+    "superseded": supersede,
+    "taken": take_the_alert,
 }
 
 
@@ -222,7 +236,7 @@ def test_a_direct_answer_passes_pause_hold_consent_and_emergency(engine, session
 @pytest.mark.parametrize("origin", [RequestOrigin.REPLY, RequestOrigin.SAFETY])
 def test_after_a_stop_only_its_confirmation_goes_out(engine, sessions, origin):
     with sessions.begin() as session:
-        made = world(session, origin=origin, lane=Lane.STAT, message_key="auto_help")
+        made = world(session, origin=origin, lane=Lane.STAT, message_key="auto_routine")
         make.request(
             session, made[2], made[3].address, origin=origin, lane=Lane.STAT, message_key="auto_optout_danger"
         )

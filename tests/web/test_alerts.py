@@ -5,9 +5,19 @@ from datetime import timedelta
 
 import pytest
 
-from followup.core.vocabulary import AlertOutcome, AlertStatus, Tier
-from followup.store.models import Alert, AuditEvent, StaffUser
-from tests.web.scene import NOW, add_patient, page_link, raise_alert, staff_row
+from followup.core.vocabulary import (
+    AlertOutcome,
+    AlertStatus,
+    Channel,
+    CommunicationStatus,
+    Direction,
+    RequestOrigin,
+    RequestStatus,
+    Tier,
+)
+from followup.services import alerts
+from followup.store.models import Alert, AuditEvent, Communication, CommunicationRequest, StaffUser
+from tests.web.scene import NOW, add_patient, page_link, raise_alert, say, staff_row
 
 ACTS = ("acknowledge", "take-over", "pass-on", "note", "close")
 
@@ -29,6 +39,13 @@ def test_the_page_shows_words_reasons_facts_and_whom_to_call(nurse, clinic):
     assert "988 Suicide and Crisis Lifeline" in page
     assert "SAMHSA National Helpline" in page
     assert "1-800-662-4357" in page
+
+
+def close(browser, alert: str, **filled: str):
+    """Press Close on the page as it stands now; return the answer."""
+    page = browser.text(f"/alerts/{alert}")
+    seen = re.search(r'name="seen" value="([^"]*)"', page)
+    return browser.post(f"/alerts/{alert}/close", **{"seen": seen[1] if seen else "", **filled})
 
 
 def test_looking_takes_nothing(nurse, clinic):
@@ -68,18 +85,17 @@ def test_letting_go_opens_it_again(nurse, clinic):
 
 def test_closing_needs_what_was_done_and_for_danger_a_note(nurse, clinic):
     alert = raise_alert(clinic, add_patient(clinic))
-    nothing = nurse.post(f"/alerts/{alert}/close", note="Spoke with the husband.")
+    nurse.post(f"/alerts/{alert}/acknowledge")
+    nothing = close(nurse, alert, note="Spoke with the husband.")
     assert nothing.status_code == 422
     assert "Choose what was done." in nothing.get_data(as_text=True)
     assert "Spoke with the husband." in nothing.get_data(as_text=True)
-    bare = nurse.post(f"/alerts/{alert}/close", outcome="sent_to_ed")
+    bare = close(nurse, alert, outcome="sent_to_ed")
     assert bare.status_code == 422
     assert "Note: empty." in bare.get_data(as_text=True)
     assert re.search(r'value="sent_to_ed" required checked', bare.get_data(as_text=True))
-    assert row(clinic, alert).status is AlertStatus.TRIGGERED
-    assert (
-        nurse.post(f"/alerts/{alert}/close", outcome="sent_to_ed", note="911 took her in.").status_code == 303
-    )
+    assert row(clinic, alert).status is AlertStatus.ACKNOWLEDGED
+    assert close(nurse, alert, outcome="sent_to_ed", note="911 took her in.").status_code == 303
     closed = row(clinic, alert)
     assert (closed.status, closed.outcome, closed.note) == (
         AlertStatus.RESOLVED,
@@ -92,13 +108,14 @@ def test_closing_needs_what_was_done_and_for_danger_a_note(nurse, clinic):
 
 def test_a_routine_one_closes_without_a_note(nurse, clinic):
     alert = raise_alert(clinic, add_patient(clinic), "can i shower", tier=Tier.ROUTINE)
-    assert nurse.post(f"/alerts/{alert}/close", outcome="no_need").status_code == 303
+    assert close(nurse, alert, outcome="no_need").status_code == 303
 
 
 def test_notes_add_up_and_closing_keeps_them(nurse, clinic):
     alert = raise_alert(clinic, add_patient(clinic))
     nurse.post(f"/alerts/{alert}/note", note="No answer at 9:42.")
-    nurse.post(f"/alerts/{alert}/close", outcome="called", note="Reached at 9:50.")
+    nurse.post(f"/alerts/{alert}/acknowledge")
+    close(nurse, alert, outcome="called", note="Reached at 9:50.")
     nurse.post(f"/alerts/{alert}/note", note="Surgeon told.")
     assert row(clinic, alert).note == "No answer at 9:42.\nReached at 9:50.\nSurgeon told."
     assert nurse.post(f"/alerts/{alert}/note", note="  ").status_code == 422
@@ -106,11 +123,89 @@ def test_notes_add_up_and_closing_keeps_them(nurse, clinic):
 
 def test_what_was_closed_by_another_is_said(nurse, clinic):
     alert = raise_alert(clinic, add_patient(clinic))
-    nurse.post(f"/alerts/{alert}/close", outcome="called", note="Reached.")
-    again = nurse.post(f"/alerts/{alert}/close", outcome="advice", note="Also reached.")
+    nurse.post(f"/alerts/{alert}/acknowledge")
+    close(nurse, alert, outcome="called", note="Reached.")
+    again = close(nurse, alert, outcome="advice", note="Also reached.")
     assert again.status_code == 409
     assert "This alert is closed." in again.get_data(as_text=True)
     assert row(clinic, alert).note == "Reached."
+
+
+def test_a_page_that_was_open_when_new_words_came_closes_nothing(nurse, clinic):
+    patient = add_patient(clinic)
+    alert = raise_alert(clinic, patient, "can i shower", tier=Tier.ROUTINE, flags=("question",))
+    old = nurse.text(f"/alerts/{alert}")
+    raise_alert(clinic, patient, "and can i drive", tier=Tier.ROUTINE, flags=("question",))
+    seen = re.search(r'name="seen" value="([^"]+)"', old)[1]
+    refused = nurse.post(f"/alerts/{alert}/close", outcome="advice", note="Yes, after day 2.", seen=seen)
+    page = refused.get_data(as_text=True)
+    assert refused.status_code == 409
+    assert "New words came in. Read them, then close." in page
+    assert "and can i drive" in page
+    assert "Yes, after day 2." in page, "what was typed is kept"
+    assert row(clinic, alert).status is AlertStatus.TRIGGERED
+    assert close(nurse, alert, outcome="advice", note="Yes to both.").status_code == 303
+
+
+def test_an_emergency_that_nobody_read_is_not_closed_from_an_older_page(nurse, clinic):
+    patient = add_patient(clinic)
+    alert = raise_alert(clinic, patient, "pus from my wound", tier=Tier.URGENT, flags=("infection",))
+    nurse.post(f"/alerts/{alert}/acknowledge")
+    seen = re.search(r'name="seen" value="([^"]+)"', nurse.text(f"/alerts/{alert}"))[1]
+    raise_alert(clinic, patient)
+    refused = nurse.post(f"/alerts/{alert}/close", outcome="called", note="About the wound.", seen=seen)
+    assert refused.status_code == 409
+    assert row(clinic, alert).status is AlertStatus.TRIGGERED
+    with clinic.session() as session:
+        [page] = (
+            session.query(CommunicationRequest)
+            .filter_by(message_key="staff_raised", channel=Channel.SMS, status=RequestStatus.ACTIVE)
+            .all()
+        )
+    assert page.alert_id == row(clinic, alert).id
+
+
+def test_danger_that_nobody_has_is_taken_before_it_is_closed(nurse, clinic):
+    alert = raise_alert(clinic, add_patient(clinic))
+    page = nurse.text(f"/alerts/{alert}")
+    assert "To close it, press “I have this” first." in page
+    assert 'name="outcome"' not in page
+    refused = close(nurse, alert, outcome="called", note="Reached.")
+    assert refused.status_code == 409
+    assert "Press “I have this” first" in refused.get_data(as_text=True)
+    assert row(clinic, alert).status is AlertStatus.TRIGGERED
+
+
+def test_a_coordinator_who_is_not_paged_takes_an_emergency_and_it_is_written_down(browser, clinic):
+    alert = raise_alert(clinic, add_patient(clinic))
+    maya, me = browser(), staff_row(clinic, clinic.coordinator_email)
+    maya.sign_in(clinic.coordinator_email)
+    assert maya.post(f"/alerts/{alert}/acknowledge").status_code == 303
+    assert row(clinic, alert).acknowledged_by == me.id
+    with clinic.session() as session:
+        [written] = session.query(AuditEvent).filter_by(entity=alert, action="alerts.acknowledge").all()
+    assert written.staff_id == me.id
+
+
+def test_a_safety_text_that_did_not_arrive_asks_for_a_call(nurse, clinic):
+    patient = add_patient(clinic)
+    alert = raise_alert(clinic, patient)
+    words = "The safety text could not be delivered. Call."
+    assert words not in nurse.text(f"/alerts/{alert}")
+    asked = say(
+        clinic,
+        patient,
+        "Call 911 now.",
+        at=NOW,
+        origin=RequestOrigin.SAFETY,
+        status=CommunicationStatus.NOT_DONE,
+    )
+    with clinic.session() as session:
+        heard = session.query(Communication).filter_by(direction=Direction.IN).one()
+        session.get(CommunicationRequest, asked).in_reply_to_id = heard.id
+        sent = session.query(Communication).filter_by(request_id=asked).one()
+        alerts.reply_failed(session, sent, now=NOW)
+    assert nurse.text(f"/alerts/{alert}").count(words) == 2, "above the words, and in what happened"
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -245,7 +340,8 @@ def test_hammering_at_one_link_keeps_nobody_from_another(visitor, browser, clini
 def test_a_closed_alert_leaves_nothing_to_press(visitor, nurse, clinic):
     alert = raise_alert(clinic, add_patient(clinic), at=NOW - timedelta(minutes=2))
     address = page_link(clinic, alert)
-    nurse.post(f"/alerts/{alert}/close", outcome="called", note="Reached.")
+    nurse.post(f"/alerts/{alert}/acknowledge")
+    close(nurse, alert, outcome="called", note="Reached.")
     page = visitor.text(address)
     assert "is closed." in page
     assert "I have this" not in page

@@ -1,6 +1,7 @@
 """Patients on the web: the list, one story with the fate of every text, writing to them, stopping."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -274,6 +275,91 @@ def test_a_text_that_may_not_go_is_kept_on_the_page_with_the_reason(nurse, clini
     assert why in page
     assert text.strip() in page
     assert to_go(clinic) == []
+
+
+def test_two_presses_at_once_send_one_text(app, nurse, clinic):
+    patient = add_patient(clinic)
+    key = re.search(r'name="key" value="([^"]+)"', nurse.text(f"/patients/{patient}"))[1]
+    assert key not in nurse.text(f"/patients/{patient}"), "each page has a key of its own"
+    cookie = nurse.client.get_cookie("followup").value
+    twins = [app.test_client() for _ in range(2)]
+    for twin in twins:
+        twin.set_cookie("followup", cookie)
+
+    def press(twin):
+        return twin.post(f"/patients/{patient}/text", data={"text": "Call us at noon.", "key": key})
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(press, twins))
+    assert [(one.status_code, one.location) for one in answers] == [(303, f"/patients/{patient}#latest")] * 2
+    assert len(to_go(clinic)) == 1
+    nurse.post(f"/patients/{patient}/text", text="Call us at noon.", key=key)
+    assert "sent already. Nothing goes out twice." in nurse.text(f"/patients/{patient}")
+    assert nurse.post(f"/patients/{patient}/text", text="Or at one.", key=key).status_code == 303
+    assert len(to_go(clinic)) == 2, "other words on a page that Back restored are a new text"
+
+
+def test_a_refused_text_may_be_sent_again_from_the_same_page(nurse, clinic):
+    patient = add_patient(clinic)
+    form = {"text": "Stop the oxycodone today.", "key": "k" * 22}
+    assert nurse.post(f"/patients/{patient}/text", **form).status_code == 422
+    assert nurse.post(f"/patients/{patient}/text", **form, names_a_drug="yes").status_code == 303
+    assert len(to_go(clinic)) == 1
+
+
+def test_what_a_text_cannot_hold_is_said_when_it_is_sent(nurse, clinic):
+    patient = add_patient(clinic)
+    nurse.post(f"/patients/{patient}/text", text="Bien 😀 mañana, está “listo”")
+    page = nurse.text(f"/patients/{patient}")
+    assert "A text message cannot hold 😀á“”: left out or written plainer." in page
+    nurse.post(f"/patients/{patient}/text", text="Plain words.")
+    assert "cannot hold" not in nurse.text(f"/patients/{patient}")
+
+
+def test_a_text_of_nothing_but_what_cannot_go_is_refused(nurse, clinic):
+    answer = nurse.post(f"/patients/{add_patient(clinic)}/text", text="😀👍")
+    assert answer.status_code == 422
+    assert "Write it in words." in answer.get_data(as_text=True)
+    assert to_go(clinic) == []
+
+
+def test_signs_that_steer_a_screen_are_no_part_of_a_text(nurse, clinic):
+    nurse.post(f"/patients/{add_patient(clinic)}/text", text="Take\u202e 2\u200b at\x07 noon\nthen rest")
+    (row,) = to_go(clinic)
+    assert row.body == "Take 2 at noon\nthen rest"
+
+
+@pytest.mark.parametrize(
+    ("act", "field", "fault"), [("text", "say", "Text: empty."), ("stop", "sure", "Tick that the patient")]
+)
+def test_a_refusal_stands_at_its_form_has_the_focus_and_is_in_the_title(nurse, clinic, act, field, fault):
+    page = nurse.post(f"/patients/{add_patient(clinic)}/{act}").get_data(as_text=True)
+    assert "<title>(1 to fix) Rosalind" in page
+    body = page[: page.index("<dialog")]
+    assert body.count(" autofocus") == 1
+    assert body.count(fault) == 1
+    focused = re.search(r"<(?:textarea|input)[^>]* autofocus", body)[0]
+    assert f'{field}-e"' in focused
+    assert f'id="{field}-e"' in body
+
+
+def test_what_was_typed_is_not_lost_when_texts_may_no_longer_go(nurse, clinic):
+    patient = add_patient(clinic, consent=ConsentStatus.INACTIVE)
+    page = nurse.post(f"/patients/{patient}/text", text="Call us at noon.").get_data(as_text=True)
+    assert "Not sent: “Call us at noon.”" in page
+
+
+@pytest.mark.parametrize(
+    "before", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "yesterday", "", "2026-11-24"]
+)
+def test_any_word_for_before_shows_the_page(nurse, clinic, before):
+    address = f"/patients/{add_patient(clinic)}"
+    assert nurse.client.get(address, query_string={"before": before}).status_code == 200
+
+
+@pytest.mark.parametrize("query", [{"q": "a\x00b"}, {"q": "\u202eAch"}])
+def test_a_search_may_hold_any_sign(nurse, clinic, query):
+    assert nurse.client.get("/patients", query_string=query).status_code == 200
 
 
 def test_a_drugs_name_goes_when_someone_says_that_it_must(nurse, clinic):

@@ -160,18 +160,6 @@ def test_a_password_is_never_given_back_by_an_error_page(app, visitor):
     assert PASSWORD not in answer.get_data(as_text=True)
 
 
-def test_a_coordinator_who_is_not_paged_cannot_take_an_emergency(browser, clinic):
-    from tests.web.scene import add_patient, raise_alert
-
-    alert = raise_alert(clinic, add_patient(clinic))
-    maya = browser()
-    maya.sign_in(clinic.coordinator_email)
-    assert "A clinician must take this." in maya.text(f"/alerts/{alert}")
-    refused = maya.post(f"/alerts/{alert}/acknowledge")
-    assert refused.status_code == 403
-    assert "A clinician must take this alert." in refused.get_data(as_text=True)
-
-
 def test_the_password_is_stored_as_argon2id_and_made_new_when_its_cost_rises(clinic, monkeypatch):
     from argon2 import PasswordHasher
 

@@ -231,7 +231,7 @@ def test_another_clinic_sees_nothing_and_changes_nothing(desk):
     stranger = doors.signed_in(desk.app, desk.stranger)
     assert stranger.get(desk.address, base_url=doors.PUBLIC_URL).status_code == 404
     assert "Ana Lopez" not in said(stranger.get("/plans", base_url=doors.PUBLIC_URL))
-    token = doors.csrf(stranger, "/enrol")
+    token = doors.csrf(stranger, "/account")
     fields = {
         "draft": RULE,
         "approve": {"digest": desk.versions()[-1].digest, "read": "1"},

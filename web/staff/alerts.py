@@ -8,13 +8,13 @@ from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from followup.core.errors import Forbidden, InvalidInput, NotFound
-from followup.core.vocabulary import AlertOutcome, Lane, StaffRole, Tier
+from followup.core.errors import Conflict, InvalidInput, NotFound
+from followup.core.vocabulary import AlertOutcome, AlertStatus, Lane
 from followup.services import alerts, audit
+from followup.services.alert_rows import PAGED
 from followup.store.queries import alerts as alert_queries
 from followup.store.queries import patients, timeline, worklist
 from followup.store.queries import staff as staff_queries
-from followup.store.queries.staff import Member
 from followup.tasks.outbound import ring
 from web import resources, story
 from web.access import current_staff
@@ -22,15 +22,8 @@ from web.house import current_house
 
 bp = Blueprint("alerts", __name__, url_prefix="/alerts")
 
-TAKES_ALERTS = frozenset((StaffRole.CLINICIAN, StaffRole.PRESCRIBER, StaffRole.ADMIN))
-_PAGED = frozenset((Tier.EMERGENCY, Tier.URGENT))
 _TAIL = 6  #: Bubbles of the conversation beside an alert.
 LONGEST_NOTE = 4000  #: characters
-
-
-def may_take(member: Member, tier: Tier) -> bool:
-    """Tell whether a member may take an alert: a routine one anybody, else who takes alerts or is paged."""
-    return tier not in _PAGED or member.role in TAKES_ALERTS or member.receives_pages
 
 
 @bp.get("/<public_id>")
@@ -43,6 +36,9 @@ def _page(public_id: str, *, errors: dict[str, str] | None = None, status: int =
     house, me = current_house(), current_staff()
     now = house.clock.now()
     with house.sessions.begin() as db:
+        found = alert_queries.alert_by_public_id(db, me.organization_id, public_id)
+        # Read before the words: whoever closes has seen at least these.
+        seen = alert_queries.newest_words(db, me.organization_id, found.id) if found else None
         row = worklist.row_of(db, me.organization_id, public_id)
         if row is None:
             raise NotFound
@@ -56,13 +52,15 @@ def _page(public_id: str, *, errors: dict[str, str] | None = None, status: int =
         alert=row,
         wait=story.wait(row.tier, row.triggered_at, now),
         why=story.why(row.kind, row.task, [f for w in row.words for f in w.flags], has_words=bool(row.words)),
-        may_take=may_take(me, row.tier),
+        seen=seen or "",
+        take_first=row.status is AlertStatus.TRIGGERED and row.tier in PAGED,
+        reply_failed=any("safety_reply" in step.detail for step in history),
         history=history,
         pages=pages,
         story=story,
         outcomes=[(outcome.value, story.staff_word("outcomes", outcome.value)) for outcome in AlertOutcome],
         help=resources.national(now.date(), "crisis", "treatment"),
-        needs_note=row.tier in _PAGED,
+        needs_note=row.tier in PAGED,
         errors=errors or {},
         typed=request.form,
         **facts,
@@ -88,8 +86,6 @@ def _act(public_id: str, action: str, do: Callable[[Session, Any, Any], str]) ->
         alert = alert_queries.alert_by_public_id(db, me.organization_id, public_id)
         if alert is None:
             raise NotFound
-        if not may_take(me, alert.tier):
-            raise Forbidden("A clinician must take this alert. Call one now if nobody has it.")
         said = do(db, alert, staff_queries.user(db, me.organization_id, me.id))
         audit.record(db, me.organization_id, action, now=house.clock.now(), staff_id=me.id, entity=public_id)
     ring(Lane.STAT)
@@ -153,18 +149,17 @@ def add_note(public_id: str) -> ResponseReturnValue:
 
 @bp.post("/<public_id>/close")
 def close(public_id: str) -> ResponseReturnValue:
-    """Close an alert with what happened; an emergency or urgent one needs a note."""
+    """Close an alert with what happened; an emergency or urgent one needs an owner and a note."""
     now, note = current_house().clock.now(), request.form.get("note", "").strip()[:LONGEST_NOTE]
-    chosen = request.form.get("outcome", "")
+    chosen, seen = request.form.get("outcome", ""), request.form.get("seen", type=UUID)
 
     def resolve(db: Session, alert: Any, by: Any) -> str:
-        if alert.tier in _PAGED and not note and not alert.note:
+        if alert.tier in PAGED and not note and not alert.note:
             raise InvalidInput(
                 "Note: empty. Write who you spoke to, what they said, what comes next.", field="note"
             )
-        alerts.resolve(
-            db, alert, by=by, outcome=AlertOutcome(chosen), note=_with_earlier(alert, note), now=now
-        )
+        told = _with_earlier(alert, note)
+        alerts.resolve(db, alert, by=by, outcome=AlertOutcome(chosen), note=told, now=now, seen=seen)
         return "Alert closed."
 
     if chosen not in list(AlertOutcome):
@@ -173,6 +168,8 @@ def close(public_id: str) -> ResponseReturnValue:
         return _act(public_id, "alerts.close", resolve)
     except InvalidInput as wrong:
         return _page(public_id, errors={wrong.field or "note": str(wrong)}, status=422)
+    except Conflict as late:
+        return _page(public_id, errors={"close": str(late)}, status=409)
 
 
 def _with_earlier(alert: Any, note: str) -> str | None:

@@ -1,12 +1,19 @@
-"""Enroll a patient: one form, a preview of every text, and only then the rows."""
+"""Enroll a patient: one form, a preview of every text, and only then the rows.
 
-from flask import Blueprint, flash, redirect, render_template, request
+A form has a one-time key in its address. What was typed is kept under it for an hour, for the member who typed
+it, so that a browser's Back loses nothing; a second press of the last button leads to what the first one made.
+"""
+
+from datetime import datetime
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from followup.services import audit, enrolment, preview
+from followup.services import audit, enrolment, enrolment_form, once, preview
 from followup.services.enrolment_form import Enrolment, EnrolmentRefused
 from followup.tasks.outbound import ring
+from web import story, words
 from web.access import current_staff
 from web.forms import FormReader
 from web.house import current_house
@@ -15,37 +22,119 @@ from . import enrol_form
 
 bp = Blueprint("enrol", __name__)
 
+_NOT_TYPED = ("csrf_token", "action")
+
 
 @bp.get("/enrol")
-def empty_form() -> ResponseReturnValue:
-    """Show the form with nothing chosen for anybody."""
-    return _form(FormReader(MultiDict()))
+def new_form() -> ResponseReturnValue:
+    """Draw the key of a new form, and go to it."""
+    return redirect(url_for(".show_form", key=once.new_key()))
 
 
-@bp.post("/enrol")
-def submit() -> ResponseReturnValue:
-    """Show the preview, go back to the form, or save: what was typed travels along, checked each time."""
-    form, house = FormReader(request.form), current_house()
-    if form.raw("action") == "edit":
-        return _form(form)
-    filled = enrol_form.read(
+@bp.get("/enrol/<key>")
+def show_form(key: str) -> ResponseReturnValue:
+    """Show the form: empty, or with what this member typed into it within the hour."""
+    if (made := _made(key)) is not None:
+        return _already(made)
+    return _form(key, FormReader(_draft(key) or MultiDict()))
+
+
+@bp.post("/enrol/<key>")
+def submit(key: str) -> ResponseReturnValue:
+    """Keep what was typed, then go back to the form, on to the preview, or save."""
+    form = FormReader(request.form)
+    try:
+        if form.raw("action") != "enrol":
+            _keep(key, form)
+        if form.raw("action") == "edit":
+            return redirect(url_for(".show_form", key=_checked(key)), 303)
+        filled = _filled(form)
+        if filled is None:
+            return _form(key, form, 422)
+        return _save(key, filled) if form.raw("action") == "enrol" else _on_to_preview(key, filled)
+    except EnrolmentRefused as refused:
+        for name, what in refused.faults.items():
+            form.fault(name, what)
+        return _form(key, form, 422)
+    except once.Repeated:
+        return _already(_made(key))
+
+
+@bp.get("/enrol/<key>/preview")
+def show_preview(key: str) -> ResponseReturnValue:
+    """Show every text that the kept form would bring; nothing is saved."""
+    if (made := _made(key)) is not None:
+        return _already(made)
+    draft = _draft(key)
+    if draft is None:
+        flash("What was typed here is kept for an hour, and that is over. Fill in the form again.", "bad")
+        return redirect(url_for(".new_form"), 303)
+    form = FormReader(draft)
+    filled = _filled(form)
+    try:
+        return _preview(key, form, filled) if filled is not None else _form(key, form, 422)
+    except EnrolmentRefused as refused:
+        for name, what in refused.faults.items():
+            form.fault(name, what)
+        return _form(key, form, 422)
+
+
+def _checked(key: str) -> str:
+    if not once.is_key(key):
+        abort(404)
+    return key
+
+
+def _made(key: str) -> str | None:
+    house, me = current_house(), current_staff()
+    with house.session() as session:
+        return once.already(session, me.organization_id, _checked(key))
+
+
+def _already(patient: str | None) -> ResponseReturnValue:
+    flash("This form was saved already: here is the patient. Nothing was written twice.", "ok")
+    return redirect(f"/patients/{patient}", 303)
+
+
+def _draft(key: str) -> MultiDict[str, str] | None:
+    house, me = current_house(), current_staff()
+    with house.session() as session:
+        kept = once.draft_of(
+            session, me.organization_id, _checked(key), by=me.id, now=house.clock.now()
+        )
+    return MultiDict(kept) if kept is not None else None
+
+
+def _keep(key: str, form: FormReader) -> None:
+    house, me = current_house(), current_staff()
+    typed = {name: values for name, values in form.values.lists() if name not in _NOT_TYPED}
+    with house.session() as session:
+        once.keep_draft(
+            session, me.organization_id, _checked(key), typed, by=me.id, now=house.clock.now()
+        )
+
+
+def _filled(form: FormReader) -> Enrolment | None:
+    house = current_house()
+    return enrol_form.read(
         form,
         drugs=house.knowledge.rules.drugs,
         protocols=house.knowledge.protocols,
         region=house.settings.phone_region,
         now=house.clock.now(),
     )
-    if filled is None:
-        return _form(form, 422)
-    try:
-        return _save(filled) if form.raw("action") == "enrol" else _preview(form, filled)
-    except EnrolmentRefused as refused:
-        for name, what in refused.faults.items():
-            form.fault(name, what)
-        return _form(form, 422)
 
 
-def _preview(form: FormReader, filled: Enrolment) -> ResponseReturnValue:
+def _on_to_preview(key: str, filled: Enrolment) -> ResponseReturnValue:
+    house, me = current_house(), current_staff()
+    with house.session() as session:
+        enrolment_form.check(
+            session, me.organization_id, filled, knowledge=house.knowledge, now=house.clock.now()
+        )
+    return redirect(url_for(".show_preview", key=key), 303)
+
+
+def _preview(key: str, form: FormReader, filled: Enrolment) -> ResponseReturnValue:
     house, me, now = current_house(), current_staff(), current_house().clock.now()
     with house.session() as session:
         shown = preview.preview(
@@ -57,30 +146,40 @@ def _preview(form: FormReader, filled: Enrolment) -> ResponseReturnValue:
             now=now,
         )
         audit.record(session, me.organization_id, "patients.preview", now=now, staff_id=me.id)
-    return render_template("staff/enrol_preview.html", form=form, filled=filled, shown=shown)
+    return render_template(
+        "staff/enrol_preview.html", key=key, form=form, filled=filled, shown=shown, story=story
+    )
 
 
-def _save(filled: Enrolment) -> ResponseReturnValue:
-    house, me = current_house(), current_staff()
+def _save(key: str, filled: Enrolment) -> ResponseReturnValue:
+    house, me, now = current_house(), current_staff(), current_house().clock.now()
     with house.session() as session:
         enrolled = enrolment.enrol(
-            session, me.organization_id, filled, by=me.id, knowledge=house.knowledge, now=house.clock.now()
+            session, me.organization_id, filled, by=me.id, knowledge=house.knowledge, now=now, key=_checked(key)
         )
     for lane in enrolled.lanes:
         ring(lane)
-    flash("Enrolled. The invitation goes out at the next hour that texts may go.", "ok")
+    flash(f"Enrolled. {_invited(enrolled.invited_at, now, filled.time_zone)}", "ok")
     return redirect(f"/patients/{enrolled.patient_public_id}", 303)
 
 
-def _form(form: FormReader, status: int = 200) -> ResponseReturnValue:
+def _invited(at: datetime, now: datetime, zone: str) -> str:
+    if at <= now:
+        return "The invitation goes out now."
+    when = f"{words.short_day(at, zone)}, {words.clock_time(at, zone, named=True)}"
+    return f"The invitation goes out {when}, when texts may go."
+
+
+def _form(key: str, form: FormReader, status: int = 200) -> ResponseReturnValue:
     house = current_house()
     zones = dict(enrol_form.US_ZONES)
     page = render_template(
         "staff/enrol.html",
+        key=_checked(key),
         form=form,
         drugs=enrol_form.drug_choices(house.knowledge.rules.drugs),
-        forms=[(key.value, label) for key, label in enrol_form.FORMS],
-        courses=[(key.value, label) for key, label in enrol_form.COURSES],
+        forms=[(shape.value, label) for shape, label in enrol_form.FORMS],
+        courses=[(course.value, label) for course, label in enrol_form.COURSES],
         history=enrol_form.HISTORY,
         sexes=enrol_form.SEXES,
         us_zones=enrol_form.US_ZONES,

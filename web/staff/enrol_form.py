@@ -69,6 +69,7 @@ def read(
 ) -> Enrolment | None:
     """Return the enrolment that the form describes, or None with every fault noted on the form.
 
+    Fields are read in the page's order, so that the first fault is the one that a reader meets first.
     What needs the clinic's data (a shared phone, the patient's own today) is checked by the service after.
     """
     today = now.date()
@@ -83,12 +84,12 @@ def read(
     phone, email = form.phone("phone", region=region), form.email("email")
     if not form.raw("phone") and not form.raw("email"):
         form.fault("phone", "Type a mobile number, an e-mail address, or both.")
-    language = form.word("language", Language, missing="Choose the language that the patient wants to read.")
     zone = form.choice(
         "time_zone",
         all_zones(),
         missing="Choose the zone of the place where the patient will stay. Ask; do not guess.",
     )
+    language = form.word("language", Language, missing="Choose the language that the patient wants to read.")
     procedure = form.text(
         "procedure", longest=120, missing="Name the operation. No text to the patient holds it."
     )
@@ -98,10 +99,10 @@ def read(
         earliest=today - timedelta(days=60),
         latest=today + timedelta(days=60),
     )
+    rx = _prescription(form, drugs, today)
     course = form.word("course", Course, missing="Choose how the pain pills are meant to be taken.")
     support = form.yes_no("support", missing="Ask whether the patient wants support tips. Choose yes or no.")
     protocol = form.choice("protocol", list(protocols), missing="Choose one of the programs of this clinic.")
-    rx = _prescription(form, drugs, today)
     if form.errors or rx is None or given is None or family is None or procedure is None or discharge is None:
         return None
     if language is None or zone is None or course is None or support is None or protocol is None:
@@ -137,6 +138,7 @@ def _prescription(form: FormReader, drugs: DrugTable, today: date) -> Rx | None:
     options = [key for _, group in drug_choices(drugs) for key, _ in group]
     chosen = form.choice("drug", options, missing="Choose the pain medicine from the list.")
     shape = form.word("form", Form, missing="Choose the form that was dispensed.")
+    drug, strength, apap = _what(form, drugs, chosen)
     most = form.number(
         "max_units_per_day",
         missing="Type the most per day that the label allows.",
@@ -156,7 +158,6 @@ def _prescription(form: FormReader, drugs: DrugTable, today: date) -> Rx | None:
         earliest=today - timedelta(days=3650),
         latest=today + timedelta(days=1),
     )
-    drug, strength, apap = _what(form, drugs, chosen)
     if shape is None or most is None or regular is None or drug is None or strength is None:
         return None
     return Rx(drug, strength, most, regular, apap, dispensed, first, shape)

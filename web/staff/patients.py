@@ -1,7 +1,7 @@
 """Patients of a clinic: find one, read the whole story, write to them, stop the texts at their wish."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from followup.core.errors import ConsentMissing, FollowupError, InvalidInput
+from followup.core.typed import cleaned
 from followup.core.vocabulary import (
     AlertEventKind,
     AlertStatus,
@@ -24,7 +25,7 @@ from followup.core.vocabulary import (
     Tier,
 )
 from followup.messages.segments import segments, to_gsm
-from followup.services import audit, consent, replying
+from followup.services import audit, consent, once, replying
 from followup.services.replying import NamesADrug
 from followup.store.queries import numbers, patients, timeline, worklist
 from followup.store.queries import staff as staff_queries
@@ -44,8 +45,8 @@ _SHORTEST_CHART = 21  #: days on the axis before the course is that long
 def listing() -> ResponseReturnValue:
     """List a clinic's patients by family name, a page at a time."""
     house, me = current_house(), current_staff()
-    now, text = house.clock.now(), request.args.get("q", "").strip()[:_LONGEST_SEARCH]
-    after = request.args.get("after") or None
+    now, text = house.clock.now(), cleaned(request.args.get("q", "")).strip()[:_LONGEST_SEARCH]
+    after = cleaned(request.args.get("after", "")) or None
     with house.sessions.begin() as db:
         page = patients.listed(db, me.organization_id, text=text, after=after)
         audit.record(db, me.organization_id, "patients.list", now=now, staff_id=me.id, rows=len(page.rows))
@@ -71,8 +72,9 @@ class Line:
 
 
 def _page(
-    public_id: str, *, error: str | None = None, names_a_drug: bool = False, status: int = 200
+    public_id: str, *, wrong: Mapping[str, str] | None = None, names_a_drug: bool = False, status: int = 200
 ) -> ResponseReturnValue:
+    """Return the page; `wrong` says by form ("text", "stop") what must be put right first."""
     house, me = current_house(), current_staff()
     now = house.clock.now()
     with house.sessions.begin() as db:
@@ -84,7 +86,8 @@ def _page(
         "staff/patient.html",
         here="/patients",
         now_there=now,
-        error=error,
+        wrong=wrong or {},
+        key=once.new_key(),
         names_a_drug=names_a_drug,
         typed=typed,
         parts=segments(to_gsm(typed)) if typed else 0,
@@ -109,9 +112,9 @@ def _wording(key: str, language: Language) -> str:
 def _before() -> datetime | None:
     try:
         before = datetime.fromisoformat(request.args.get("before", ""))
-    except ValueError:
+        return before.astimezone(UTC) if before.tzinfo else before.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # No time at all, or one that no calendar of ours holds in UTC.
         return None
-    return before if before.tzinfo else before.replace(tzinfo=UTC)
 
 
 def _facts(db: Session, organization_id: UUID, public_id: str, before: datetime | None) -> dict[str, Any]:
@@ -214,16 +217,24 @@ def send_text(public_id: str) -> ResponseReturnValue:
             written = replying.send_staff_text(
                 db, me.organization_id, patient, typed,
                 by=staff_queries.user(db, me.organization_id, me.id), now=now,
-                may_name_drugs=request.form.get("names_a_drug") == "yes",
+                may_name_drugs=request.form.get("names_a_drug") == "yes", key=_key(),
             )  # fmt: skip
             zone = patient.time_zone
     except NamesADrug as named:
-        return _page(public_id, error=str(named), names_a_drug=True, status=422)
+        return _page(public_id, wrong={"text": str(named)}, names_a_drug=True, status=422)
     except (InvalidInput, ConsentMissing) as refused:
-        return _page(public_id, error=str(refused), status=422)
+        return _page(public_id, wrong={"text": str(refused)}, status=422)
+    except once.Repeated:
+        flash("These words were sent already. Nothing goes out twice.", "ok")
+        return redirect(f"/patients/{public_id}#latest", code=303)
     ring(Lane.URGENT)
     flash(_said(written, zone), "ok")
     return redirect(f"/patients/{public_id}#latest", code=303)
+
+
+def _key() -> str | None:
+    key = request.form.get("key", "")
+    return key if once.is_key(key) else None
 
 
 def _said(written: replying.Written, zone: str) -> str:
@@ -232,6 +243,8 @@ def _said(written: replying.Written, zone: str) -> str:
         if written.channel is not Channel.SMS
         else f" {written.parts} part{'s' if written.parts > 1 else ''}."
     )
+    if written.changed:
+        size += f" A text message cannot hold {written.changed}: left out or written plainer."
     if not written.is_later:
         return f"On its way.{size}"
     when = f"{words.short_day(written.due_at, zone)}, {words.clock_time(written.due_at, zone, named=True)}"
@@ -243,7 +256,8 @@ def stop_texts(public_id: str) -> ResponseReturnValue:
     """Stop every text at the patient's wish, said by phone or in person; the same as their own STOP."""
     house, me = current_house(), current_staff()
     if request.form.get("sure") != "yes":
-        return _page(public_id, error="Stop texts: tick that the patient asked for it.", status=422)
+        wrong = {"stop": "Tick that the patient asked for it. Nothing was stopped."}
+        return _page(public_id, wrong=wrong, status=422)
     with house.sessions.begin() as db:
         patient = patients.entity(db, me.organization_id, public_id)
         roads = patients.roads(db, me.organization_id, patient.id)

@@ -12,6 +12,7 @@ from followup.store.models.patient import ContactPoint, Patient
 from followup.store.models.questionnaire import QuestionnaireResponse
 from followup.store.models.resource import HealthcareService, ServiceRequest
 from followup.store.models.staff import StaffUser
+from followup.store.models.submission import FormSubmission
 
 __all__ = [
     "AccessLink",
@@ -28,6 +29,7 @@ __all__ = [
     "DeliveryReceipt",
     "DetectedIssue",
     "Flag",
+    "FormSubmission",
     "HealthcareService",
     "MedicationRequest",
     "OnCallShift",

@@ -8,12 +8,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, exists, select
+from sqlalchemy import ColumnElement, Select, case, exists, select
 from sqlalchemy.orm import Session
 
 from followup.core.vocabulary import (
+    AlertEventKind,
     AlertKind,
     AlertStatus,
+    ConsentStatus,
     FlagStatus,
     RequestOrigin,
     RequestStatus,
@@ -25,6 +27,7 @@ from followup.store.models import (
     AlertEvent,
     Communication,
     CommunicationRequest,
+    Consent,
     ContactPoint,
     Flag,
     StaffUser,
@@ -32,6 +35,9 @@ from followup.store.models import (
 )
 
 _TAKES_ALERTS = (StaffRole.CLINICIAN, StaffRole.PRESCRIBER, StaffRole.ADMIN)
+#: What adds words to an alert, and what says that a person has seen those that were there.
+_WORDS = (AlertEventKind.TRIGGERED, AlertEventKind.FLAG_ADDED, AlertEventKind.RAISED)
+_SEEN = (AlertEventKind.ACKNOWLEDGED, AlertEventKind.TAKEN_OVER)
 _BY_TIER = case({tier: tier.rank for tier in Tier}, value=Alert.tier)
 
 
@@ -151,13 +157,76 @@ def events_of(session: Session, organization_id: UUID, alert_id: UUID) -> Sequen
 def words_behind(session: Session, organization_id: UUID, alert_id: UUID) -> Sequence[Communication]:
     """Return the texts that raised an alert, oldest first; only for people who have signed in."""
     named = select(AlertEvent.communication_id).where(
-        AlertEvent.organization_id == organization_id, AlertEvent.alert_id == alert_id
+        AlertEvent.organization_id == organization_id,
+        AlertEvent.alert_id == alert_id,
+        AlertEvent.kind.in_(_WORDS),
     )
     return session.scalars(
         select(Communication)
         .where(Communication.organization_id == organization_id, Communication.id.in_(named))
         .order_by(Communication.created_at, Communication.id)
     ).all()
+
+
+def newest_words(session: Session, organization_id: UUID, alert_id: UUID) -> UUID | None:
+    """Return the id of the newest event that added words to an alert or raised it: what a reader has seen."""
+    return _newest(session, organization_id, alert_id)
+
+
+def words_seen_by(session: Session, organization_id: UUID, alert_id: UUID, staff_id: UUID) -> UUID | None:
+    """Return the newest event that had added words when a member last took the alert; None if they never did."""
+    taken = session.scalar(
+        _newest_event(organization_id, alert_id, AlertEvent.kind.in_(_SEEN), AlertEvent.staff_id == staff_id)
+    )
+    return _newest(session, organization_id, alert_id, AlertEvent.id < taken) if taken else None
+
+
+def _newest(
+    session: Session, organization_id: UUID, alert_id: UUID, *more: ColumnElement[bool]
+) -> UUID | None:
+    return session.scalar(_newest_event(organization_id, alert_id, AlertEvent.kind.in_(_WORDS), *more))
+
+
+def _newest_event(organization_id: UUID, alert_id: UUID, *more: ColumnElement[bool]) -> Select[tuple[UUID]]:
+    # By id: it is made when the row is written, under the alert's lock. The event's time is that of the task,
+    # and a text that waited for the lock carries an earlier one.
+    return (
+        select(AlertEvent.id)
+        .where(AlertEvent.organization_id == organization_id, AlertEvent.alert_id == alert_id, *more)
+        .order_by(AlertEvent.id.desc())
+        .limit(1)
+    )
+
+
+def alert_of_words(session: Session, organization_id: UUID, communication_id: UUID) -> Alert | None:
+    """Return the newest alert that a text raised or was added to, open or closed."""
+    return session.scalars(
+        select(Alert)
+        .join(AlertEvent, AlertEvent.alert_id == Alert.id)
+        .where(
+            Alert.organization_id == organization_id,
+            AlertEvent.communication_id == communication_id,
+            AlertEvent.kind.in_(_WORDS),
+            Alert.kind != AlertKind.STAFF_TASK,
+        )
+        .order_by(Alert.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def is_noted(session: Session, organization_id: UUID, alert_id: UUID, request_id: UUID) -> bool:
+    """Tell whether an alert's history has a note about some attempt of this request already."""
+    found = (
+        select(AlertEvent.id)
+        .join(Communication, Communication.id == AlertEvent.communication_id)
+        .where(
+            AlertEvent.organization_id == organization_id,
+            AlertEvent.alert_id == alert_id,
+            AlertEvent.kind == AlertEventKind.NOTE,
+            Communication.request_id == request_id,
+        )
+    )
+    return session.execute(found.limit(1)).first() is not None
 
 
 def active_flags(session: Session, organization_id: UUID, alert_id: UUID) -> Sequence[str]:
@@ -203,7 +272,14 @@ def already_paged(session: Session, alert_id: UUID) -> Sequence[StaffUser]:
 
 
 def can_reach(session: Session, organization_id: UUID, patient_id: UUID) -> bool:
-    """Tell whether any current address of a patient is free of a block."""
+    """Tell whether any current address of a patient may get our texts: a yes on its channel, and no block."""
+    agreed = exists().where(
+        Consent.organization_id == organization_id,
+        Consent.patient_id == patient_id,
+        Consent.channel == ContactPoint.system,
+        Consent.address == ContactPoint.value,
+        Consent.status == ConsentStatus.ACTIVE,
+    )
     blocked = exists().where(
         Suppression.organization_id == organization_id,
         Suppression.system == ContactPoint.system,
@@ -214,6 +290,7 @@ def can_reach(session: Session, organization_id: UUID, patient_id: UUID) -> bool
         ContactPoint.organization_id == organization_id,
         ContactPoint.patient_id == patient_id,
         ContactPoint.ended_at.is_(None),
+        agreed,
         ~blocked,
     )
     return session.execute(free.limit(1)).first() is not None

@@ -57,6 +57,20 @@ def open_invitation(
     return session.scalars(found).one_or_none()
 
 
+def was_shown(session: Session, consent: Consent) -> bool:
+    """Tell whether the wording of an invitation went, or may have gone, to the person since it was made."""
+    found = select(CommunicationRequest.id).where(
+        CommunicationRequest.organization_id == consent.organization_id,
+        CommunicationRequest.patient_id == consent.patient_id,
+        CommunicationRequest.channel == consent.channel,
+        CommunicationRequest.address == consent.address,
+        CommunicationRequest.message_key == consent.wording_key,
+        CommunicationRequest.status.in_((RequestStatus.IN_PROGRESS, RequestStatus.COMPLETED)),
+        CommunicationRequest.created_at >= consent.created_at,
+    )
+    return session.execute(found.limit(1)).first() is not None
+
+
 def latest_yes(
     session: Session, organization_id: UUID, patient_id: UUID, channel: Channel, address: str
 ) -> Consent | None:

@@ -256,6 +256,17 @@ def _count(
     return session.scalar(found) or 0
 
 
+def answers_to(session: Session, heard: Communication, message_key: str) -> Sequence[CommunicationRequest]:
+    """Return what answers a stored text with this text of ours, unless it was taken back."""
+    found = select(CommunicationRequest).where(
+        CommunicationRequest.organization_id == heard.organization_id,
+        CommunicationRequest.in_reply_to_id == heard.id,
+        CommunicationRequest.message_key == message_key,
+        CommunicationRequest.status != RequestStatus.REVOKED,
+    )
+    return session.scalars(found).all()
+
+
 def latest_response(
     session: Session,
     organization_id: UUID,

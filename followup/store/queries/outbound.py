@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Engine,
     Integer,
+    Select,
     Update,
     and_,
     bindparam,
@@ -40,6 +41,7 @@ from followup.core.vocabulary import (
     RequestOrigin,
     RequestStatus,
     SuppressionReason,
+    TaperStatus,
     Tier,
 )
 from followup.store.models import (
@@ -51,12 +53,14 @@ from followup.store.models import (
     Patient,
     SenderNumber,
     Suppression,
+    TaperPlan,
+    TaperStep,
 )
 from followup.store.models import CommunicationRequest as Request
 from followup.store.session import autocommitted
 
 #: The one text that still goes to an address which has just told us STOP, or that we have the wrong number.
-LAST_WORDS = ("auto_optout", "auto_optout_danger", "email_optout_done", "auto_wrong_number")
+LAST_WORDS = ("auto_optout", "auto_optout_danger", "email_optout_done", "auto_wrong_number", "auto_help")
 _OWN_WISH = (SuppressionReason.OPTED_OUT, SuppressionReason.WRONG_NUMBER)
 _WAITING = (RequestStatus.ACTIVE, RequestStatus.ON_HOLD)
 _WE_START = (RequestOrigin.PLANNED, RequestOrigin.STAFF, RequestOrigin.INVITATION)
@@ -186,6 +190,22 @@ def _auto_hold() -> ColumnElement[bool]:
     return and_(Request.taper_step_id.is_not(None), _open_alert(Tier.URGENT, Tier.EMERGENCY))
 
 
+def _superseded() -> ColumnElement[bool]:
+    # reference 5.3.1, at send time: a level is texted only while the version that holds it is approved.
+    standing = _exists(
+        TaperStep.id == Request.taper_step_id,
+        TaperPlan.id == TaperStep.taper_plan_id,
+        _is(TaperPlan.status, TaperStatus.APPROVED),
+    )
+    return and_(Request.taper_step_id.is_not(None), ~standing)
+
+
+def _page_is_over() -> ColumnElement[bool]:
+    # Once somebody has taken the alert, a page that still waits would only wake people.
+    waits = _exists(Alert.id == Request.alert_id, _is(Alert.status, AlertStatus.TRIGGERED))
+    return and_(Request.page_step.is_not(None), ~waits)
+
+
 def _shut() -> dict[str, ColumnElement[bool]]:
     """Return each gate's name and the condition under which it is shut."""
     return {
@@ -196,6 +216,8 @@ def _shut() -> dict[str, ColumnElement[bool]]:
         "condition": _untrue(),
         "emergency": _emergency(),
         "auto_hold": _auto_hold(),
+        "superseded": _superseded(),
+        "taken": _page_is_over(),
     }
 
 
@@ -228,6 +250,17 @@ def claim(lane: Lane) -> Update:
         .values(status=RequestStatus.IN_PROGRESS, lease_until=until, attempt=Request.attempt + 1)
         .returning(*(getattr(Request, name) for name in Claimed.__dataclass_fields__))
     )
+
+
+@cache
+def _still_allowed() -> Select[tuple[int]]:
+    return select(1).where(Request.id == bindparam("request"), *(~shut for shut in _shut().values()))
+
+
+def still_allowed(engine: Engine, request_id: UUID) -> bool:
+    """Tell whether every gate is still open for a request that was claimed a while ago; takes no lock."""
+    with engine.connect().execution_options(reads_only=True) as connection:
+        return connection.scalar(_still_allowed(), {"request": request_id}) is not None
 
 
 def take(engine: Engine, lane: Lane, *, now: datetime, limit: int, lease_until: datetime) -> list[Claimed]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from followup.core.vocabulary import CarePlanStatus, ConsentStatus, RequestOrigin, RequestStatus, TaperStatus
@@ -63,3 +63,17 @@ def past_their_end(session: Session, *, now: datetime) -> Sequence[CarePlan]:
         ~left,
     )
     return session.scalars(found).all()
+
+
+def revoke(session: Session, request_ids: Sequence[UUID], reason: str) -> set[UUID]:
+    """Take back texts that no drain has claimed, and return which; one claimed meanwhile is left alone."""
+    if not request_ids:
+        return set()
+    taken_back = (
+        update(CommunicationRequest)
+        .where(CommunicationRequest.id.in_(request_ids), CommunicationRequest.status == RequestStatus.ACTIVE)
+        .values(status=RequestStatus.REVOKED, ended_reason=reason)
+        .returning(CommunicationRequest.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    return set(session.scalars(taken_back))
