@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from flask import Flask, abort, current_app, g, redirect, request, session, url_for
+from flask import Flask, abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
@@ -16,6 +16,7 @@ from followup.core.vocabulary import StaffRole
 from followup.settings import Settings
 from followup.store.queries import staff as staff_queries
 
+from . import kept
 from .house import current_house
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -138,7 +139,11 @@ def _guard() -> ResponseReturnValue | None:
 def _ask_to_sign_in() -> ResponseReturnValue:
     was_signed_in = "_user_id" in session
     if request.method not in {"GET", "HEAD"}:
-        abort(401)
+        carried = kept.sealed()
+        if carried is None:
+            abort(401)
+        # Nothing was changed, and what was typed waits behind the sign-in.
+        return render_template("staff/sign_in.html", kept=carried, next="/", email=""), 401
     back = request.full_path.rstrip("?") if request.path != "/" else None
     g.signed_off = was_signed_in
     return redirect(url_for("signing.sign_in", next=back, idle=1 if was_signed_in else None))

@@ -1,12 +1,14 @@
 """Turn what was refused into a calm page: one table from error code to status."""
 
-from flask import Flask, g, render_template, request
+from flask import Flask, g, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from followup.core import errors
 from followup.core.errors import FollowupError
+
+from . import kept
 
 #: Error class -> HTTP status; a subclass without a line of its own takes its parent's.
 STATUS: dict[type[FollowupError], int] = {
@@ -40,10 +42,6 @@ WORDS: dict[int, tuple[str, str]] = {
 }
 
 
-#: Fields that are never shown again.
-_SECRET = frozenset(("csrf_token", "password", "old", "new"))
-
-
 def status_of(error: FollowupError) -> int:
     """Return the status of an error: its own line of the table, or its nearest parent's."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
@@ -71,11 +69,7 @@ def _failed(_error: Exception) -> ResponseReturnValue:
 
 def _form_too_old(_error: CSRFError) -> ResponseReturnValue:
     """Offer the same form again with a fresh token: what was typed is kept, a person presses once more."""
-    typed = [(name, value) for name, value in request.form.items(multi=True) if name not in _SECRET]
-    # Another site's form must not become one of ours with a button: the browser says whose form it was.
-    if request.headers.get("Sec-Fetch-Site") != "same-origin" or _SECRET & set(request.form) - {"csrf_token"}:
-        typed = []
-    return render_template("error_form.html", typed=typed, action=request.full_path.rstrip("?")), 400
+    return kept.typed().show(), 400
 
 
 def _page(status: int, *, detail: str | None = None) -> ResponseReturnValue:

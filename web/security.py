@@ -1,5 +1,6 @@
 """Guard every answer and every form: headers, cookies, CSRF, rate limits, size of a request."""
 
+import re
 import secrets
 
 from flask import Flask, Response, g, request
@@ -14,7 +15,23 @@ LARGEST_REQUEST = 256 * 1024
 STATIC_SECONDS = 3600
 
 csrf = CSRFProtect()
-limiter = Limiter(key_func=get_remote_address, headers_enabled=False)
+_LINK = re.compile(r"/[acdhpty]/")
+#: Links that open nothing, from one address. A token has 64 bits: this is for whoever tries all the same, and
+#: leaves room for mistyped links of many patients behind one address of a mobile network.
+_WRONG_LINKS = "60 per hour"
+
+
+def _found_nothing(response: Response) -> bool:
+    return response.status_code == 404
+
+
+limiter = Limiter(
+    key_func=get_remote_address,
+    headers_enabled=False,
+    application_limits=[_WRONG_LINKS],
+    application_limits_exempt_when=lambda: not _LINK.match(request.path),
+    application_limits_deduct_when=_found_nothing,
+)
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

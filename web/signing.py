@@ -10,7 +10,7 @@ from followup.core.errors import InvalidInput
 from followup.services import staff
 from followup.store.queries import staff as staff_queries
 
-from . import access
+from . import access, kept
 from .access import current_staff, public
 from .house import current_house
 from .security import limiter
@@ -54,10 +54,13 @@ def try_sign_in() -> ResponseReturnValue:
         except staff.SignInRefused:
             member = None  # The audit line of the refusal is committed all the same.
     if member is None:
-        page = render_template("staff/sign_in.html", refused=True, next=_next(), email=email[:254])
+        page = render_template(
+            "staff/sign_in.html", refused=True, next=_next(), email=email[:254], kept=request.form.get("kept")
+        )
         return page, 422
+    typed = kept.opened(request.form.get("kept", ""), access.SignedIn(member).get_id())
     access.sign_in(member)
-    return redirect(_next(), code=303)
+    return typed.show() if typed is not None else redirect(_next(), code=303)
 
 
 def _next() -> str:

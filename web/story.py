@@ -18,10 +18,13 @@ from followup.core.vocabulary import (
     Tier,
 )
 from followup.services import paging
+from followup.store.queries.worklist import Words
 
 from .words import span
 
 UNKNOWN_WORDS = "We do not know if it arrived. Not sent again."
+#: What a text also was; said only where nothing else is to say.
+_ASIDE = frozenset({"numeric", "ok", "help", "start", "stop", "question", "unintelligible"})
 REPLY_FAILED = "The safety text could not be delivered. Call."
 
 
@@ -31,11 +34,20 @@ def staff_word(table: str, key: str) -> str:
     return words.get(key) or key.replace("_", " ").replace("-", " ")
 
 
+def at_tier(words: Iterable[Words], tier: Tier) -> list[str]:
+    """Return the flags of the texts that made an alert what it is; of all where none is that grave."""
+    told = list(words)
+    grave = [flag for one in told if one.tier is tier for flag in one.flags]
+    return grave or [flag for one in told for flag in one.flags]
+
+
 def about(flags: Iterable[str]) -> str:
     """Return "words about breathing and a fall", or empty when nothing says what they are about."""
     order = list(load_toml("web", "staff_words.toml")["flags"])  # The taxonomy's: the gravest first.
     known = sorted(dict.fromkeys(flags), key=lambda flag: order.index(flag) if flag in order else len(order))
-    told = [staff_word("flags", flag) for flag in known]
+    told = [staff_word("flags", flag) for flag in known if flag not in _ASIDE] or [
+        staff_word("flags", flag) for flag in known
+    ]
     return f"words about {listed(told)}" if told else ""
 
 

@@ -7,12 +7,21 @@ from uuid import UUID
 
 import click
 
-from followup.core.contactpoint import PhoneNumber
-from followup.core.errors import NotFound
+from followup.core.errors import InvalidInput, NotFound
 from followup.core.vocabulary import StaffRole
 from followup.runtime import Runtime, build_runtime
 from followup.services import clinics
 from followup.services import staff as staff_service
+
+#: Field of a clinic -> the option that says it.
+_OPTIONS = {
+    "name": "--name",
+    "time_zone": "--time-zone",
+    "phone": "--phone",
+    "oncall_phone": "--oncall-phone",
+    "senders": "--sender",
+    "hours": "--opens, --closes",
+}
 
 
 @click.group("staff")
@@ -23,7 +32,7 @@ def command() -> None:
 @command.command()
 @click.option("--name", required=True, help="As patients know it, 20 characters or fewer.")
 @click.option("--time-zone", required=True, help="IANA name, such as America/Denver.")
-@click.option("--phone", required=True, help="Office number.")
+@click.option("--phone", required=True, help="Office number; it is called, never texted.")
 @click.option("--oncall-phone", help="Number that a person answers after hours.")
 @click.option(
     "--sender", "senders", multiple=True, required=True, help="Number that texts go out from; repeatable."
@@ -44,21 +53,30 @@ def clinic(
     holidays: tuple[date, ...],
 ) -> None:
     """Add a clinic; prints its id for `followup staff add --clinic`."""
-    with _opened() as house, house.session() as session:
+    with _opened() as house, _named_options(), house.session() as session:
         made = clinics.add(
             session,
             name=name,
             time_zone=time_zone,
-            phone=PhoneNumber.parse(phone, house.settings.phone_region).e164,
-            oncall_phone=PhoneNumber.parse(oncall_phone, house.settings.phone_region).e164
-            if oncall_phone
-            else None,
-            senders=[PhoneNumber.parse(one, house.settings.phone_region).e164 for one in senders],
+            phone=phone,
+            oncall_phone=oncall_phone,
+            senders=senders,
             hours={day: [opens, closes] for day in ("mon", "tue", "wed", "thu", "fri")},
             holidays=[day.strftime("%Y-%m-%d") for day in holidays],
+            region=house.settings.phone_region,
             now=house.clock.now(),
         )
         click.echo(made.public_id)
+
+
+@contextmanager
+def _named_options() -> Iterator[None]:
+    """Say every fault under the name of its option, all at once."""
+    try:
+        yield
+    except clinics.ClinicRefused as refused:
+        lines = (f"{_OPTIONS[field]}: {said}" for field, said in refused.faults.items())
+        raise InvalidInput("\n".join(["The clinic was not added.", *lines])) from None
 
 
 @command.command()

@@ -77,24 +77,26 @@ _TROUBLE = frozenset(
 _WELL = frozenset(["fine", "good", "great", "well", "alright", "bien"])
 #: What may stand beside them in "yeah, I'm doing fine so far": anything else leaves the yes a yes.
 _PLAIN = frozenset(
-    [
-        "i",
-        "im",
-        "am",
-        "all",
-        "its",
-        "it",
-        "is",
-        "doing",
-        "feeling",
-        "so",
-        "far",
-        "today",
-        "with",
-        "that",
-        "at",
-    ]
-    + ["here", "everything", "thanks", "thank", "you", "todo", "estoy", "muy", "hasta", "ahora", "gracias"]
+    (
+        *(
+            "i",
+            "im",
+            "am",
+            "all",
+            "its",
+            "it",
+            "is",
+            "doing",
+            "feeling",
+            "so",
+            "far",
+            "today",
+            "with",
+            "that",
+        ),
+        *("at", "here", "everything", "thanks", "thank", "you"),
+        *("todo", "estoy", "muy", "hasta", "ahora", "gracias"),
+    )
 )
 _EACH = frozenset(["at", "in", "am", "pm", "this", "en", "before", "with"])
 

@@ -25,8 +25,11 @@ class PhoneNumber:
     e164: str
 
     @classmethod
-    def parse(cls, raw: str, region: str = "US") -> "PhoneNumber":
-        """Read a number as people type it; InvalidInput says what is wrong and what to do."""
+    def parse(cls, raw: str, region: str = "US", *, is_texted: bool = True) -> "PhoneNumber":
+        """Read a number as people type it; InvalidInput says what is wrong and what to do.
+
+        `is_texted` False takes a number that is only called, such as an office's toll-free one.
+        """
         digits = sum(c.isdigit() for c in raw)
         try:
             number = phonenumbers.parse(raw, region)
@@ -35,7 +38,7 @@ class PhoneNumber:
         if not phonenumbers.is_valid_number(number):
             hint = f"{digits} digits, needs 10." if digits < 10 else "No phone can have this number."
             raise InvalidInput(f"{hint} Check it with the patient.")
-        if refusal := _REFUSED.get(phonenumbers.number_type(number)):
+        if is_texted and (refusal := _REFUSED.get(phonenumbers.number_type(number))):
             raise InvalidInput(refusal)
         return cls(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 

@@ -12,6 +12,4 @@ def cleaned(text: str) -> str:
     A right-to-left override makes a name or a number read as another one; a zero-width sign makes two names
     that look the same; a NUL is refused by the database.
     """
-    return "".join(
-        char for char in text if char in _MEANT or unicodedata.category(char) not in {"Cc", "Cf"}
-    )
+    return "".join(char for char in text if char in _MEANT or unicodedata.category(char) not in {"Cc", "Cf"})

@@ -75,7 +75,7 @@ def find_or_add(
 
 
 def free_code(session: Session, organization_id: UUID, tier: Tier) -> str:
-    """Return a code that no open alert of the clinic has: four digits, which staff can text, while some are left.
+    """Return a code that no open alert of the clinic has: four digits, which staff can text, while they last.
 
     Routine work leaves the last thousand to alerts that page; who comes after them gets four letters and
     digits, which name the alert on our pages and in texts, but act only there.

@@ -80,7 +80,7 @@ def trigger(
     elif tier in PAGED:
         _page_at_once(session, alert, knowledge, now)
     if patient is not None:
-        alert.cannot_text = not queries.can_reach(session, organization.id, patient.id)
+        refresh_reach(session, patient)
     return alert
 
 
@@ -113,7 +113,7 @@ def open_task(
     if is_new or communication is not None:
         rows.record(session, alert, kind, now, communication=communication, task=task)
     if patient is not None:
-        alert.cannot_text = not queries.can_reach(session, organization_id, patient.id)
+        refresh_reach(session, patient)
     return alert
 
 
@@ -239,14 +239,14 @@ def add_note(session: Session, alert: Alert, *, by: StaffUser, note: str, now: d
 
 
 def refresh_reach(session: Session, patient: Patient) -> None:
-    """Say on each open alert of the patient whether we can still text them; after a STOP or a START."""
+    """Say on each open alert of the patient whether we can text them; after any yes, STOP, START or block."""
     reachable = queries.can_reach(session, patient.organization_id, patient.id)
     for alert in queries.open_alerts_of(session, patient.organization_id, patient.id):
         alert.cannot_text = not reachable
 
 
 def reply_failed(session: Session, communication: Communication, *, now: datetime) -> Alert | None:
-    """Note on its alert that a safety text will not reach the person, so that somebody calls; return the alert.
+    """Note on its alert that a safety text does not reach the person, so that somebody calls; return it.
 
     None for a text of another kind, and where no alert is to be found. Saying it twice changes nothing.
     """
@@ -259,8 +259,8 @@ def reply_failed(session: Session, communication: Communication, *, now: datetim
         kind, patient_id = AlertKind.REPLY, communication.patient_id
         alert = queries.open_patient_alert(session, organization_id, kind, patient_id)
     if alert is not None and not queries.is_noted(session, organization_id, alert.id, request.id):
-        detail = {"safety_reply": "not delivered"}
-        rows.record(session, alert, AlertEventKind.NOTE, now, communication=communication, **detail)
+        kind_of_event, failed = AlertEventKind.NOTE, "not delivered"
+        rows.record(session, alert, kind_of_event, now, communication=communication, safety_reply=failed)
     return alert
 
 
@@ -313,6 +313,10 @@ def _raise(
     if is_back:
         _reopen(alert)
         rows.record(session, alert, AlertEventKind.TRIGGERED, now, communication=communication, tier=tier)
+    if is_worse or is_back:
+        alert.triggered_at = (
+            now  # people wait since these words; when the alert was first raised is `created_at`
+        )
     if tier in PAGED and (is_worse or is_back):
         key = "staff_raised" if is_worse and was_paged else None
         _page_at_once(session, alert, knowledge, now, message_key=key)

@@ -1,4 +1,4 @@
-"""Block addresses and lift blocks: what stands here holds from the commit on, the claim of a text asks for it."""
+"""Block addresses and lift blocks: each holds from the commit on, for the claim of a text asks for it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -23,7 +23,7 @@ def suppress(
     communication_id: UUID | None,
     now: datetime,
 ) -> None:
-    """Block an address for a clinic; one that is blocked stays as it is, but a STOP outweighs a wrong number."""
+    """Block an address for a clinic; one blocked already stays so, but a STOP outweighs a wrong number."""
     session.flush()
     blocked = queries.open_suppression(session, organization_id, system, value)
     if blocked is None:

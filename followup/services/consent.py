@@ -118,9 +118,10 @@ def _heard(session: Session, consent: Consent, communication_id: UUID | None, no
     return heard
 
 
-def welcome_keys(*, on_web: bool) -> tuple[str, ...]:
+def welcome_keys(channel: Channel, *, on_web: bool) -> tuple[str, ...]:
     """Return the texts that answer a YES; `on_web` is a button or a form on paper, where no reply is seen."""
-    return ("auto_optin", "edu_welcome", "edu_who_reads") if on_web else ("auto_optin", "edu_who_reads")
+    keys = ("auto_optin", "edu_welcome", "edu_who_reads") if on_web else ("auto_optin", "edu_who_reads")
+    return (*keys, "email_consent_copy") if channel is Channel.EMAIL else keys
 
 
 def _welcome(
@@ -128,12 +129,11 @@ def _welcome(
 ) -> None:
     """Write the answers to a YES (events consent_yes and consent_yes_on_web_or_paper)."""
     on_web = by != "patient:sms"
-    organization = session.get_one(Organization, patient.organization_id)
     first, expires_at = _when(heard, patient, now)
-    for key in welcome_keys(on_web=on_web):
+    for key in welcome_keys(consent.channel, on_web=on_web):
         planning.reply(
             session,
-            organization=organization,
+            organization=session.get_one(Organization, patient.organization_id),
             patient=patient,
             channel=consent.channel,
             address=consent.address,

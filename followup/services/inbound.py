@@ -39,6 +39,7 @@ __all__ = ["Processed", "Received", "WebResult", "answer_web", "process", "recei
 log = logging.getLogger(__name__)
 
 _BATCH = 100
+_WHO = ("who", "quien", "quién")
 _TRIES = 2  # a unique key may be taken by another writer between our look and our write; once more then
 
 
@@ -256,8 +257,9 @@ def _words(hearing: Hearing, understood: Understood, patient: Patient) -> Proces
     alert = None
     if understood.tier is not Tier.NONE:
         alert = keyword_acts.alert_for(hearing, patient, understood.tier, understood.flags)
-    is_wrong_number = understood.tier is Tier.ROUTINE and "wrong_number" in understood.flags
-    if not (understood.is_danger or is_wrong_number) and keyword_acts.is_invited(hearing, patient):
+    is_invited = keyword_acts.is_invited(hearing, patient)
+    is_wrong_number = _is_wrong_number(understood, is_invited=is_invited)
+    if is_invited and not (understood.is_danger or is_wrong_number):
         said = answering.say(hearing, "consent_unclear", event="consent_other_answer")
     else:
         said = responding.respond(hearing, understood)
@@ -266,6 +268,14 @@ def _words(hearing: Hearing, understood: Understood, patient: Patient) -> Proces
             _block_wrong_number(hearing, patient)
     handling = "could_not_read" if understood.crashed else _handling(said is not None, alert is not None)
     return hearing.done(handling, understood.tier, alert.id if alert else None)
+
+
+def _is_wrong_number(understood: Understood, *, is_invited: bool) -> bool:
+    if understood.tier is not Tier.ROUTINE or "wrong_number" not in understood.flags:
+        return False
+    said = [one.words.casefold() for one in understood.assessment.evidence if one.rule == "wrong_number"]
+    # "Who is this?" to an invitation is a question, not yet the word of a stranger.
+    return not is_invited or not all(words.startswith(_WHO) for words in said)
 
 
 def _block_wrong_number(hearing: Hearing, patient: Patient) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from followup.clinical import timing
 from followup.core.vocabulary import (
     CatchUp,
+    Channel,
     ConsentStatus,
     Fact,
     Question,
@@ -25,6 +26,11 @@ _INVITATION_HOURS = 10  #: protocol row W0
 _REMINDER_HOURS = 8  #: protocol row W1
 _REMINDER_FROM = time(10)
 _TASK = "invitation_unanswered"
+#: What the person is shown when they say yes: the text itself, or the page behind the mail's link.
+_WORDING = {
+    Channel.SMS: ("consent_invite",),
+    Channel.EMAIL: ("consent_web_what", "consent_web_privacy", "consent_web_choice", "consent_web_check"),
+}
 INVITE, REMIND = "consent_invite", "consent_reminder"
 
 
@@ -46,9 +52,11 @@ def invite(
         address=contact.value,
         status=ConsentStatus.PROPOSED,
         language=patient.language,
-        wording_key=INVITE,
+        wording_key=_WORDING[contact.system][0],
         wording_version=knowledge.wording_version,
-        wording_text=knowledge.catalog.get(INVITE).words(patient.language).text,
+        wording_text="\n\n".join(
+            knowledge.catalog.get(key).words(patient.language).text for key in _WORDING[contact.system]
+        ),
         open_until=now + timedelta(days=OPEN_DAYS),
     )
     session.add(consent)

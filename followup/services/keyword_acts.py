@@ -194,7 +194,7 @@ def _show(hearing: Hearing, invitation: Consent) -> Processed:
 
 
 def _too_late(hearing: Hearing, keyword: Keyword, patient: Patient) -> Processed | None:
-    """Take a YES without an open invitation: late, or after a NO or STOP. It begins nothing, a person looks."""
+    """Take a YES without an open invitation, late or after a NO or STOP: a person looks, nothing begins."""
     if keyword.kind is not KeywordKind.YES or hearing.question is not None:
         return None
     current = consents.current_consents(hearing.session, hearing.organization.id, patient.id)

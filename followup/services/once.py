@@ -56,7 +56,9 @@ def claim(session: Session, organization_id: UUID, key: str, entity: str, *, now
     """
     if _take_draft(session, organization_id, key, entity):
         return
-    row = FormSubmission(created_at=now, organization_id=organization_id, key=key, entity=entity, draft=null())
+    row = FormSubmission(
+        created_at=now, organization_id=organization_id, key=key, entity=entity, draft=null()
+    )
     try:
         with session.begin_nested():
             session.add(row)
@@ -90,9 +92,7 @@ def keep_draft(
     _forget_old(session, organization_id, now)
     kept = (
         update(FormSubmission)
-        .where(
-            _is(organization_id, key), FormSubmission.staff_id == by, FormSubmission.entity.is_(None)
-        )
+        .where(_is(organization_id, key), FormSubmission.staff_id == by, FormSubmission.entity.is_(None))
         .values(draft=dict(fields), created_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -112,7 +112,7 @@ def keep_draft(
 
 def draft_of(
     session: Session, organization_id: UUID, key: str, *, by: UUID, now: datetime
-) -> Mapping[str, Sequence[str]] | None:
+) -> Mapping[str, list[str]] | None:
     """Return what this member typed in the form with this key within the last hour; None for nobody's."""
     return session.scalar(
         select(FormSubmission.draft).where(

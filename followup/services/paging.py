@@ -56,7 +56,7 @@ def page(
     message_key: str | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> int:
-    """Write one text for each of the staff and each of their channels, as a new round; return how many people."""
+    """Write, as a new round, one text for each of the staff and each of their channels; return how many."""
     _next_round(session, alert)
     key = message_key or FIRST_PAGE.get(alert.tier, FIRST_PAGE[Tier.URGENT])
     told = {"alert": alert.code, **(fields or {})}

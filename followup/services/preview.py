@@ -144,7 +144,7 @@ def _before_yes(page: _Page, now: datetime) -> Iterator[PreviewText]:
 
 
 def _after_yes(page: _Page) -> Iterator[PreviewText]:
-    for key in consent.welcome_keys(on_web=page.channel is Channel.EMAIL):
+    for key in consent.welcome_keys(page.channel, on_web=page.channel is Channel.EMAIL):
         said = _render(page, key, {}, first_of_day=False)
         yield PreviewText(None, "education", said.text, (), "", said.segments)
 

@@ -207,7 +207,7 @@ def spoken_number(raw: str) -> str:
 def link_purpose(
     message: Message, language: Language, channel: Channel, knowledge: Knowledge
 ) -> LinkPurpose | None:
-    """Return what the text's link opens. A mail that asks a patient something always has one: a page answers it."""
+    """Return what the text's link opens. A mail that asks a patient something has one: a page answers it."""
     if "link" in placeholders(message.words(language).text):
         try:
             return knowledge.links[message.key]

@@ -120,7 +120,7 @@ def _checked(text: str, *, may_name_drugs: bool) -> str:
 
 
 def _changed(words: str) -> str:
-    """Return the signs that a text message cannot hold, each once; InvalidInput where nothing else is left."""
+    """Return the signs that a text message cannot hold, each once; InvalidInput where nothing is left."""
     if not to_gsm(words):
         raise InvalidInput("Text: no sign of it can go by text message. Write it in words.", field="text")
     return "".join(dict.fromkeys(char for char in words if to_gsm(char) != char and not char.isspace()))

@@ -1,5 +1,6 @@
 """Add members of staff, check who signs in, change passwords."""
 
+import re
 import secrets
 from datetime import datetime
 from typing import ClassVar
@@ -22,6 +23,22 @@ SHORTEST_PASSWORD = (
 )
 LONGEST_PASSWORD = 128  #: A bound on the work that one sign-in can cause.
 _FEWEST_DIFFERENT = 5
+_FEWEST_OWN = 6  #: Characters that must be left when what everybody guesses first is taken out.
+#: NIST SP 800-63B 5.1.1.2 has new passwords compared with those commonly used: here the words that most of
+#: them are made of, and rows of the keyboard. Long ones first, so that the whole of one is taken out.
+_COMMON = re.compile(
+    "|".join(
+        (
+            "qwertyuiop", "1q2w3e4r5t", "administrator", "password", "passwort", "contrasena", "asdfghjkl",
+            "iloveyou", "sunshine", "princess", "football", "baseball", "superman", "trustno1", "changeme",
+            "whatever", "starwars", "hospital", "followup", "zxcvbnm", "letmein", "welcome", "charlie",
+            "michael", "jessica", "1q2w3e4r", "qwerty", "azerty", "asdfgh", "monkey", "dragon", "master",
+            "shadow", "secret", "doctor", "clinic", "winter", "summer", "spring", "autumn", "abc123", "hello",
+            "admin", "login", "nurse", "abcdef", "pass",
+        )
+    )
+)  # fmt: skip
+_SWAPPED = str.maketrans("@$!13057", "asileost")  #: What people write for letters.
 
 #: OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, 2 passes, 1 lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
@@ -88,9 +105,18 @@ def _hash(password: str, *, email: str) -> str:
     if len(password) > LONGEST_PASSWORD:
         raise InvalidInput(f"Password: at most {LONGEST_PASSWORD} characters.", field="password")
     name = email.partition("@")[0]
-    if len(set(password)) < _FEWEST_DIFFERENT or (len(name) > 3 and name in password.lower()):
+    if _is_common(password) or (len(name) > 3 and name in password.lower()):
         raise InvalidInput("Password: too easy to guess. Use a few unrelated words.", field="password")
     return _hasher.hash(password)
+
+
+def _is_common(password: str) -> bool:
+    """Tell whether a password is made of what everybody guesses: common words, rows, one piece repeated."""
+    low = password.lower()
+    if len(set(low)) < _FEWEST_DIFFERENT or re.fullmatch(r"(.{1,16}?)\1+.{0,3}", low):
+        return True
+    plain = (_COMMON.sub("", low), _COMMON.sub("", low.translate(_SWAPPED)))
+    return min(sum(char.isalpha() for char in left) for left in plain) < _FEWEST_OWN
 
 
 def authenticate(session: Session, email: str, password: str, now: datetime) -> StaffUser:

@@ -144,7 +144,8 @@ def end_texts(hearing: Hearing, patient: Patient, request: CommunicationRequest 
     session, organization = hearing.session, hearing.organization
     contacts = consents.contacts_of(session, organization.id, patient.id)
     roads = [(one.system, one.value) for one in contacts]
-    channel, address = (request.channel, request.address) if request else roads[0]
+    nowhere = (Channel.WEB, "")  # a patient whose numbers have all ended: the wish counts all the same
+    channel, address = (request.channel, request.address) if request else next(iter(roads), nowhere)
     before = consents.open_suppression(session, organization.id, channel, address)
     sharers = [one for one, _ in queries.patients_at(session, organization.id, channel, address)]
     people = [*(one for one in sharers if one.id != patient.id), patient]
@@ -154,7 +155,7 @@ def end_texts(hearing: Hearing, patient: Patient, request: CommunicationRequest 
     )  # fmt: skip
     for one in people:
         alerts.refresh_reach(session, one)
-    if before is None or before.reason is not SuppressionReason.OPTED_OUT:
+    if channel in _STOPPED and (before is None or before.reason is not SuppressionReason.OPTED_OUT):
         planning.reply(
             session, organization=organization, patient=patient, channel=channel, address=address,
             language=patient.language, message_key=_STOPPED[channel], in_reply_to=hearing.communication,

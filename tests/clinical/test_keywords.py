@@ -58,6 +58,19 @@ def test_a_keyword_alone_acts(text: str, kind: str, rules: Rulebook) -> None:
         "stop, I want to die",
         "STOP. took the whole bottle",
         "no more texts please",
+        "STOP NOW",
+        "please stop it",
+        "STOP THIS NOW",
+        "please stop now",
+        "stop stop stop",
+        "ok stop",
+        "don't text me",
+        "do not text",
+        "cancel texts",
+        "cancel my texts",
+        "end texts",
+        "end these messages",
+        "pare ya por favor",
     ],
 )
 def test_a_clear_sentence_opts_out(text: str, rules: Rulebook) -> None:
@@ -77,6 +90,14 @@ def test_a_clear_sentence_opts_out(text: str, rules: Rulebook) -> None:
         "thanks",
         "",
         "quit smoking",
+        "i want to stop these pills",
+        "stop taking",
+        "can i stop the medicine",
+        "when does the pain stop",
+        "i want to end it",
+        "end it now",
+        "no more",  # as likely of pills, beside "any left?"
+        "no more pain",
     ],
 )
 def test_other_uses_of_the_words_are_no_opt_out(text: str, rules: Rulebook) -> None:
@@ -84,8 +105,9 @@ def test_other_uses_of_the_words_are_no_opt_out(text: str, rules: Rulebook) -> N
     assert (got.kind, got.unclear_optout) == (None, False)
 
 
-def test_an_unclear_one_is_left_to_a_person(rules: Rulebook) -> None:
-    got = read_keyword("i wish these would stop", rules.keywords)
+@pytest.mark.parametrize("text", ["i wish these would stop", "please stop them", "stop these now"])
+def test_an_unclear_one_is_left_to_a_person(text: str, rules: Rulebook) -> None:
+    got = read_keyword(text, rules.keywords)
     assert (got.kind, got.unclear_optout) == (None, True)
 
 

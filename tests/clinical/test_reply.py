@@ -105,6 +105,50 @@ def test_yes_and_no_are_read_in_both_languages(text: str, yes: bool | None) -> N
     assert read_answer(text, Question.PAIN).yes is None
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "yes"),
+    [
+        ("taper", "ok", None),
+        ("taper", "Sure!", None),
+        ("taper", "k", None),
+        ("taper", "ok got it thanks", None),
+        ("taper", "ok no trouble", False),
+        ("taper", "yes no trouble", False),
+        ("taper", "yes no trouble so far", False),
+        ("taper", "yeah im fine", False),
+        ("taper", "doing fine", False),
+        ("taper", "yes", True),
+        ("taper", "ok yes", True),
+        ("taper", "yes not good", True),
+        ("taper", "yes but i am fine in the day", True),
+        ("other_source", "ok", None),
+        ("other_source", "yes no trouble", True),
+        ("refill", "sure", None),
+        ("still_taking", "ya no", False),
+        ("still_taking", "not sure", None),
+        ("consent", "ok", True),
+    ],
+)
+def test_an_ok_is_no_yes_and_no_trouble_is_a_no(question: str, text: str, yes: bool | None) -> None:
+    assert read_answer(text, Question(question)).yes is yes
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "unclear"),
+    [
+        ("still_taking", "ok", True),
+        ("disposal", "okay thanks", True),
+        ("withdrawal", "ok", True),
+        ("taper", "not sure", True),
+        ("taper", "ok", False),
+        ("disposal", "ok I have some left", False),
+        ("disposal", "", False),
+    ],
+)
+def test_an_ok_that_may_be_a_yes_is_ambiguous(question: str, text: str, unclear: bool) -> None:
+    assert read_answer(text, Question(question)).ambiguous is unclear
+
+
 @given(
     text=st.text(st.characters(exclude_categories=()), max_size=200),
     question=st.none() | st.sampled_from(list(Question)),

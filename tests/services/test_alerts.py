@@ -475,6 +475,16 @@ def test_an_alert_says_when_no_text_can_reach_the_patient(
     assert trigger(session, clinic, person, Tier.ROUTINE).cannot_text
 
 
+def test_a_task_about_a_blocked_address_says_so_on_the_patients_other_alerts_too(
+    session: Session, clinic: Organization, person: Patient, nurse: StaffUser
+) -> None:
+    alert = trigger(session, clinic, person, Tier.EMERGENCY)
+    [road] = session.scalars(select(ContactPoint).where(ContactPoint.patient_id == person.id))
+    factories.suppression(session, clinic, road.value)
+    alerts.open_task(session, clinic.id, task="carrier_opt_out", patient=person, now=NOW, knowledge=KNOWLEDGE)
+    assert alert.cannot_text
+
+
 @pytest.mark.parametrize("status", [ConsentStatus.PROPOSED, ConsentStatus.REJECTED, ConsentStatus.INACTIVE])
 def test_an_address_without_a_yes_reaches_nobody(
     session: Session, clinic: Organization, nurse: StaffUser, status: ConsentStatus

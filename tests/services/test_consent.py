@@ -168,7 +168,7 @@ def test_a_yes_by_text_is_answered_twice_and_rings_both_lanes(session, plan):
 def test_a_yes_by_button_is_welcomed_too_and_told_who_reads_five_minutes_later(session, clinic):
     plan = people.enrol(session, clinic, people.by_email())
     consent = people.yes(session, plan)
-    assert people.told(session, plan) == ["auto_optin", "edu_welcome", "edu_who_reads"]
+    assert people.told(session, plan) == ["auto_optin", "edu_welcome", "edu_who_reads", "email_consent_copy"]
     due = {
         row.message_key: row.due_at
         for row in session.scalars(

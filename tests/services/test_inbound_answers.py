@@ -3,13 +3,25 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
-from followup.core.vocabulary import Fact, Lane, Question, RequestStatus, TaperStatus, Tier
+from followup.core.vocabulary import (
+    AlertKind,
+    CarePlanStatus,
+    ConsentStatus,
+    Fact,
+    Lane,
+    Question,
+    RequestStatus,
+    TaperStatus,
+    Tier,
+)
 from followup.services import inbound
-from followup.store.models import CarePlan, QuestionnaireResponse, TaperPlan
+from followup.store.models import CarePlan, Consent, QuestionnaireResponse, Suppression, TaperPlan
 from followup.store.session import make_engine, session_factory
 from tests import factories
 from tests.factories import NOW
@@ -377,3 +389,102 @@ def test_a_second_submission_amends_the_first(road: Road) -> None:
     [first] = [one for one in responses(road) if one.number == 3]
     [second] = [one for one in responses(road) if one.number == 4]
     assert (first.amends_id, second.amends_id) == (None, first.id)
+
+
+def web_words(road: Road, comment: str, **over: Any) -> inbound.WebResult:
+    return inbound.answer_web(
+        road.sessions,
+        patient_id=road.patient.id,
+        request_id=None,
+        answers=[],
+        comment=comment,
+        knowledge=over.get("knowledge", road.knowledge),
+        now=NOW,
+    )
+
+
+def test_a_stop_written_on_the_page_ends_every_text(road: Road) -> None:
+    for words in ("please stop texting me", "STOP"):
+        web_words(road, words)
+    assert road.fresh_plan().status is CarePlanStatus.ON_HOLD
+    with road.sessions() as session:
+        assert list(session.scalars(select(Suppression.value))) == [road.phone]
+        assert list(session.scalars(select(Consent.status))) == [ConsentStatus.INACTIVE]
+    assert [alert.task for alert in road.alerts()] == ["texts_stopped"]
+    assert [row.message_key for row in road.requests() if row.in_reply_to_id] == ["auto_optout"]
+
+
+@pytest.mark.parametrize("words", ["CALL", "HELP", "START", "i wish these would stop"])
+def test_a_word_on_the_page_that_no_page_acts_on_goes_to_a_person(road: Road, words: str) -> None:
+    assert web_words(road, words).tier is Tier.ROUTINE
+    assert [(alert.kind, alert.tier) for alert in road.alerts()] == [(AlertKind.REPLY, Tier.ROUTINE)]
+
+
+def test_what_a_page_sent_is_kept_when_understanding_fails(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("followup.services.recording.keep", lambda *_, **__: 1 / 0)
+    result = on_web(road, (Question.PAIN, "3"), comment="STOP")
+    assert (result.tier, result.message_key) == (Tier.URGENT, "auto_urgent")
+    [heard] = road.heard()
+    assert (heard.handling, heard.body) == ("could_not_read", "pain: 3\nSTOP")
+    assert {(alert.task, alert.tier) for alert in road.alerts()} == {
+        ("texts_stopped", Tier.ROUTINE),
+        ("", Tier.URGENT),
+    }
+    assert road.fresh_plan().status is CarePlanStatus.ON_HOLD
+    assert road.answers() == ["auto_optout"]
+
+
+def test_what_a_page_sent_is_understood_later_when_the_database_was_away(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("", {}, Exception())
+
+    with monkeypatch.context() as outage:
+        outage.setattr("followup.services.web_answers.hear", away)
+        with pytest.raises(OperationalError):
+            on_web(road, (Question.PAIN, "9"), comment="i cant breathe")
+    [heard] = road.heard()
+    assert heard.processed_at is None
+    assert inbound.sweep(road.sessions, knowledge=road.knowledge, now=NOW + timedelta(minutes=1)) == 1
+    assert [one.number for one in responses(road)] == [9]
+    assert Tier.EMERGENCY in {alert.tier for alert in road.alerts()}
+
+
+def test_trouble_told_on_the_page_is_answered_by_the_pause(road: Road) -> None:
+    plan_of(road, 4, 2, 0, starts_on=date(2026, 6, 2))
+    row = road.ask("taper_next", asks=Question.TAPER)
+    inbound.answer_web(
+        road.sessions, patient_id=road.patient.id, request_id=row.id, answers=[(Question.TAPER, "YES")],
+        comment="", knowledge=road.knowledge, now=NOW,
+    )  # fmt: skip
+    assert [one.message_key for one in road.requests() if one.in_reply_to_id] == ["auto_pause"]
+
+
+@pytest.mark.parametrize("words", ["ok", "sure", "ok thanks", "yes no trouble", "yeah im fine"])
+def test_an_ok_to_the_plan_holds_nothing(road: Road, words: str) -> None:
+    plan_of(road, 4, 2, 0, starts_on=date(2026, 6, 2))
+    road.ask("taper_next", asks=Question.TAPER)
+    assert road.text(words).tier is Tier.NONE
+    assert taper_status(road) is TaperStatus.APPROVED
+    assert road.alerts() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "question"),
+    [("ask_still_taking", Question.STILL_TAKING), ("ask_disposal", Question.DISPOSAL)],
+)
+def test_an_ok_to_a_question_of_yes_or_no_is_asked_about(road: Road, key: str, question: Question) -> None:
+    road.ask(key, asks=question)
+    road.text("ok")
+    assert responses(road) == []
+    assert road.answers() == ["clarify_yesno"]
+    assert [alert.tier for alert in road.alerts()] == [Tier.ROUTINE]
+
+
+def test_an_ok_to_done_or_later_is_politeness(road: Road) -> None:
+    road.ask("disposal_2", asks=Question.DISPOSAL)
+    assert road.text("ok").tier is Tier.NONE
+    assert road.answers() == []

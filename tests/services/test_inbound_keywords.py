@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from followup.clinical.timing import next_opening
 from followup.core.vocabulary import (
+    AlertKind,
     CarePlanStatus,
     Channel,
     ConsentStatus,
@@ -18,7 +20,8 @@ from followup.core.vocabulary import (
     SuppressionReason,
     Tier,
 )
-from followup.store.models import CarePlan, Consent, Patient, Suppression
+from followup.services import blocks, inbound
+from followup.store.models import CarePlan, CommunicationRequest, Consent, Patient, Suppression
 from followup.store.session import make_engine, session_factory
 from tests import factories
 from tests.factories import NOW
@@ -35,6 +38,16 @@ def road(sqlite_url: str) -> Iterator[Road]:
 def blocked(road: Road) -> set[str]:
     with road.sessions() as session:
         return set(session.scalars(select(Suppression.value).where(Suppression.ended_at.is_(None))))
+
+
+def reasons(road: Road) -> list[SuppressionReason]:
+    with road.sessions() as session:
+        return list(session.scalars(select(Suppression.reason).where(Suppression.ended_at.is_(None))))
+
+
+def block(road: Road, reason: SuppressionReason) -> None:
+    with road.sessions.begin() as session:
+        blocks.suppress(session, road.clinic.id, Channel.SMS, road.phone, reason, None, NOW)
 
 
 def uninvite(road: Road, *, asked_days_ago: int = 0, shown: bool = True) -> None:
@@ -154,7 +167,55 @@ def test_an_unclear_wish_to_stop_is_asked_about_once_a_day_and_by_a_person(road:
     assert [alert.tier for alert in road.alerts()] == [Tier.ROUTINE]
 
 
+@pytest.mark.parametrize("words", ["STOP NOW", "please stop it", "do not text", "no more", "end texts"])
+def test_a_command_to_stop_needs_no_more_words(road: Road, words: str) -> None:
+    assert road.text(words).handling == "opted_out"
+    assert blocked(road) == {road.phone}
+
+
 # --- START, HELP ---
+
+
+def test_start_lifts_a_wrong_number_where_the_person_once_said_yes(road: Road) -> None:
+    road.text("wrong number")
+    assert road.text("START", now=NOW + timedelta(hours=1), confirms=False).handling == "opted_in"
+    assert blocked(road) == set()
+    assert road.answers() == ["auto_wrong_number", "auto_start"]
+
+
+def test_a_yes_from_a_number_called_wrong_is_not_met_with_silence(road: Road) -> None:
+    road.text("wrong number")
+    assert road.text("YES", now=NOW + timedelta(hours=1)).handling == "start_refused"
+    assert blocked(road) == {road.phone}
+
+
+@pytest.mark.parametrize("reason", [SuppressionReason.INVALID, SuppressionReason.BOUNCED])
+def test_a_start_where_a_block_stays_goes_to_a_person(road: Road, reason: SuppressionReason) -> None:
+    block(road, reason)
+    assert road.text("START", confirms=False).handling == "start_refused"
+    assert reasons(road) == [reason]
+    assert [(alert.tier, alert.cannot_text) for alert in road.alerts()] == [(Tier.ROUTINE, True)]
+
+
+def test_a_start_after_the_course_goes_to_a_person(road: Road) -> None:
+    with road.sessions.begin() as session:
+        session.get_one(CarePlan, road.plan.id).status = CarePlanStatus.COMPLETED
+    assert road.text("START", confirms=False).handling == "start_refused"
+    assert road.answers() == ["auto_start_refused"]
+    assert [alert.tier for alert in road.alerts()] == [Tier.ROUTINE]
+
+
+def test_start_on_a_shared_phone_with_an_open_invitation_binds_nobody(road: Road) -> None:
+    uninvite(road)
+    with road.sessions.begin() as session:
+        clinic = session.get_one(type(road.clinic), road.clinic.id)
+        factories.enrolled(session, clinic, address=road.phone)
+    assert road.text("START", confirms=False).handling == "shared_phone"
+    assert road.answers() == ["auto_shared_phone"]
+    with road.sessions() as session:
+        found = session.scalars(select(Consent.status).where(Consent.patient_id == road.patient.id)).one()
+    assert found is ConsentStatus.PROPOSED
+    assert {alert.kind for alert in road.alerts()} == {AlertKind.SHARED_PHONE}
 
 
 def test_start_brings_back_the_texts_of_someone_who_once_said_yes(road: Road) -> None:
@@ -243,6 +304,68 @@ def test_a_yes_after_seven_days_begins_nothing_and_a_person_looks(road: Road) ->
     assert consent_status(road) is ConsentStatus.PROPOSED
     assert road.fresh_plan().status is CarePlanStatus.DRAFT
     assert [alert.tier for alert in road.alerts()] == [Tier.ROUTINE]
+
+
+def test_a_yes_before_the_invitation_went_gets_its_wording_first(road: Road) -> None:
+    uninvite(road, shown=False)
+    assert road.text("YES", now=NIGHT).handling == "invited"
+    assert consent_status(road) is ConsentStatus.PROPOSED
+    [shown] = [row for row in road.requests() if row.message_key == "consent_invite"]
+    assert (shown.origin, shown.asks, shown.due_at) == (RequestOrigin.REPLY, Question.CONSENT, NIGHT)
+    with road.sessions.begin() as session:
+        session.get_one(CommunicationRequest, shown.id).status = RequestStatus.COMPLETED
+    assert road.text("YES", now=NIGHT + timedelta(minutes=1)).handling == "consented"
+
+
+def test_start_to_an_invitation_lifts_an_older_stop_of_that_phone(road: Road) -> None:
+    uninvite(road, shown=False)
+    block(road, SuppressionReason.OPTED_OUT)
+    assert road.text("YES").handling == "start_refused"
+    assert road.text("START", now=NOW + timedelta(minutes=1)).handling == "invited"
+    assert blocked(road) == set()
+
+
+@pytest.mark.parametrize("words", ["wrong number", "you have the wrong person", "numero equivocado"])
+def test_a_wrong_number_that_was_invited_gets_no_reminder(road: Road, words: str) -> None:
+    uninvite(road, shown=False)
+    assert road.text(words).handling == "alerted"
+    assert road.answers() == ["auto_wrong_number"]
+    assert [row.message_key for row in road.requests()] == ["auto_wrong_number"]
+    assert reasons(road) == [SuppressionReason.WRONG_NUMBER]
+    assert consent_status(road) is ConsentStatus.INACTIVE
+    assert [(alert.tier, alert.cannot_text) for alert in road.alerts()] == [(Tier.ROUTINE, True)]
+    assert road.text("YES", now=NOW + timedelta(minutes=1)).handling == "start_refused"
+
+
+@pytest.mark.parametrize("first", ["NO", "STOP"])
+@pytest.mark.parametrize("word", ["YES", "START"])
+def test_a_yes_after_a_no_reaches_a_person(road: Road, first: str, word: str) -> None:
+    uninvite(road)
+    road.text(first)
+    later = NOW + timedelta(days=2)
+    assert road.text(word, now=later, confirms=False).handling == "start_refused"
+    assert road.answers()[-1] == "auto_start_refused"
+    assert "" in {alert.task for alert in road.alerts() if alert.tier is Tier.ROUTINE}
+
+
+def test_an_ok_after_a_no_is_politeness(road: Road) -> None:
+    uninvite(road)
+    road.text("NO")
+    road.text("ok", now=NOW + timedelta(minutes=1))
+    assert road.alerts() == []
+
+
+def test_a_yes_understood_late_at_night_is_still_confirmed_in_the_morning(road: Road) -> None:
+    uninvite(road)
+    received = inbound.receive(road.sessions, road.message("YES"), now=NIGHT)
+    assert received.communication_id is not None
+    late = NIGHT + timedelta(minutes=11)
+    inbound.process(road.sessions, received.communication_id, knowledge=road.knowledge, now=late)
+    replies = [row for row in road.requests() if row.in_reply_to_id]
+    assert {row.message_key for row in replies} == {"auto_optin", "edu_who_reads"}
+    opens = next_opening(late, road.patient.time_zone)
+    assert opens > late
+    assert all(row.due_at == opens and row.expires_at > opens + timedelta(minutes=10) for row in replies)
 
 
 # --- the words that our texts offer ---

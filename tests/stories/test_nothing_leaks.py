@@ -59,6 +59,12 @@ def test_an_exceptions_text_is_struck_out_too(log: io.StringIO) -> None:
     assert "2025550143" not in log.getvalue()
 
 
+def test_numbers_and_addresses_are_struck_out_as_a_web_form_writes_them() -> None:
+    assert logs.struck_out("To=%2B12025550143&Body=x") == "To=[number]&Body=x"
+    assert logs.struck_out("To=%2b1%20202%20555%200143 of") == "To=[number] of"
+    assert logs.struck_out("mail=ana.lopez%40mail.example&x") == "mail=[address]&x"
+
+
 def test_ids_and_times_stay_readable() -> None:
     kept = "request 01a20f63-081c-77f6-9573-984e15d9b634 of pat_7k2m9qwxr4td at 2026-06-02"
     assert logs.struck_out(kept) == kept

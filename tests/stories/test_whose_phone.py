@@ -57,3 +57,18 @@ def test_while_an_emergency_is_open_only_safety_texts_go_out(world: World) -> No
     world.forward(days=1, hours=8)
     assert ana.received
     assert not [text for text in ana.received if "How is your pain" in text]
+
+
+def test_danger_words_from_a_phone_of_staff_page_like_a_strangers(world: World) -> None:
+    nurse = world.staff()
+    nurse.texts("this is her husband she took all her pills and wont wake up")
+    [alert] = world.alerts()
+    assert (alert.kind, alert.tier) == (AlertKind.UNKNOWN_SENDER, Tier.EMERGENCY)
+    assert any("codes only" in text for text in nurse.received)
+    assert any("EMERGENCY" in text for text in nurse.received)
+
+
+def test_harmless_words_from_a_phone_of_staff_raise_nothing(world: World) -> None:
+    nurse = world.staff()
+    nurse.texts("thanks, on my way")
+    assert world.alerts() == []

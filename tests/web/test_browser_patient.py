@@ -229,6 +229,27 @@ def test_enrolling_has_no_barrier_from_the_empty_form_to_the_preview(site, staff
     staff.judge()
 
 
+def test_back_from_the_preview_brings_the_whole_form_back(site, staff):
+    page = staff.page
+    page.goto(f"{site.address}/enrol")
+    page.get_by_role("button", name="Preview every text").click()
+    assert page.evaluate("document.activeElement.id") == "given_name", "the first fault has the focus"
+    for name in ("given_name", "family_name", "birth_on", "phone", "procedure", "discharge_on"):
+        page.locator(f"#{name}").fill(GOOD[name])
+    for name in ("max_units_per_day", "dispensed_units", "first_taken_on"):
+        page.locator(f"#{name}").fill(GOOD[name])
+    for name in ("time_zone", "drug", "form"):
+        page.locator(f"#{name}").select_option(GOOD[name])
+    for name in ("language", "is_regular", "course", "support"):
+        page.locator(f"[name={name}][value={GOOD[name]}]").check()
+    page.get_by_role("button", name="Preview every text").click()
+    page.get_by_role("heading", name="Marisol Etxeberria would get up to").wait_for()
+    page.go_back()
+    assert page.locator("#family_name").input_value() == "Etxeberria"
+    assert page.locator("#drug").input_value() == GOOD["drug"]
+    assert page.locator("[name=support]:checked").get_attribute("value") == "yes"
+
+
 def test_a_taper_is_drafted_and_read_without_a_barrier(site, staff):
     page = staff.page
     page.goto(f"{site.address}/plans")

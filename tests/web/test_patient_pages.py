@@ -40,6 +40,7 @@ from followup.store.models import (
 )
 from tests import factories
 from tests.web import doors
+from web.security import limiter
 
 ALL_PURPOSES = {
     LinkPurpose.CHECKIN: "c",
@@ -159,6 +160,35 @@ def test_a_guessed_token_opens_nothing_and_says_no_number(world, letter):
     assert answer.status_code == 404
     assert "We can't open this link." in said(answer)
     assert "201-4477" not in said(answer)
+
+
+@pytest.fixture
+def counting():
+    """Count from nothing, and leave nothing counted to the other tests of this address."""
+    limiter.reset()
+    yield
+    limiter.reset()
+
+
+def test_whoever_guesses_links_is_stopped_by_address(world, counting):
+    good = world.link(LinkPurpose.HELP)
+    letters = ("a", *ALL_PURPOSES.values())
+    tries = [world.get(f"/{letters[n % len(letters)]}/Ab3dE5gH7j{n:02d}").status_code for n in range(60)]
+    assert set(tries) == {404}
+    assert world.get(good).status_code == 429, "all the letters are counted as one"
+    words = load_catalog().get("web_err_too_many").texts[Language.EN]
+    assert words.split("{")[0].split(".")[0] in said(world.get(good))
+    assert world.get("/sign-in").status_code == 200, "the rest of the house stays open"
+    elsewhere = {"REMOTE_ADDR": "198.51.100.7"}
+    again = world.browser.get(good, base_url=doors.PUBLIC_URL, environ_overrides=elsewhere)
+    assert again.status_code == 200
+
+
+def test_a_link_that_opens_is_never_counted(world, counting):
+    good = [world.link(one) for one in (LinkPurpose.HELP, LinkPurpose.DISPOSAL, LinkPurpose.PREFERENCES)]
+    old = world.link(LinkPurpose.CHECKIN, expires_at=factories.NOW)
+    for _ in range(16):
+        assert [world.get(one).status_code for one in (*good, old)] == [200, 200, 200, 410]
 
 
 def test_a_token_opens_only_the_page_it_was_made_for(world):
@@ -330,7 +360,7 @@ def test_looking_at_the_invitation_answers_nothing(invited):
 
 def test_a_yes_needs_its_box_and_its_button(invited):
     link = invited.link(LinkPurpose.CONSENT)
-    assert invited.post(link, answer="yes").status_code == 400
+    assert invited.post(link, answer="yes").status_code == 422
     assert invited.one(select(Consent)).status is ConsentStatus.PROPOSED
     answer = invited.post(link, answer="yes", agree="1")
     assert answer.status_code == 303
@@ -340,6 +370,28 @@ def test_a_yes_needs_its_box_and_its_button(invited):
     assert "You are signed up" in said(invited.get(answer.headers["Location"]))
     planned = invited.all(select(CommunicationRequest).where(CommunicationRequest.action_id.is_not(None)))
     assert len(planned) > 20
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_yes_without_its_box_marks_the_box_and_keeps_the_language_switch(invited, language):
+    link = invited.link(LinkPurpose.CONSENT)
+    answer = invited.post(f"{link}?lang={language}", answer="yes")
+    assert answer.status_code == 422
+    page = said(answer)
+    error = load_catalog().get("web_err_summary").texts[Language(language)]
+    assert re.search(rf'<span class="error" id="agree-e" role="alert">.*?{re.escape(error)}</span>', page)
+    box = re.search(r'<input type="checkbox" name="agree"[^>]*>', page)[0]
+    assert 'aria-describedby="agree-e"' in box
+    assert "checked" not in box
+    other = "es" if language == "en" else "en"
+    assert f'href="{link}?lang={other}" lang="{other}"' in page
+    assert f'<html lang="{other}">' in said(invited.get(f"{link}?lang={other}"))
+
+
+def test_a_stop_can_be_read_in_the_other_language(world):
+    link = world.link(LinkPurpose.CONSENT)
+    page = said(world.post(f"{link}/stop?lang=en"))
+    assert f'href="{link}?lang=es" lang="es"' in page
 
 
 def test_no_thank_you_ends_it(invited):

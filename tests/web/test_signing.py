@@ -9,7 +9,7 @@ from followup.core.clock import FrozenClock
 from followup.core.vocabulary import StaffRole
 from followup.services import staff
 from followup.store.models import AuditEvent, StaffUser
-from tests.web.scene import NOW, PASSWORD, staff_row
+from tests.web.scene import NOW, PASSWORD, add_patient, staff_row
 from web import access
 
 
@@ -149,6 +149,68 @@ def test_a_form_without_its_token_changes_nothing_and_keeps_what_was_typed(app, 
     assert "evil" not in forged.get_data(as_text=True)
 
 
+SAME = {"Sec-Fetch-Site": "same-origin"}
+
+
+def test_what_was_typed_while_signed_out_is_sent_once_more_after_the_sign_in(app, nurse, clinic, wall):
+    app.config["WTF_CSRF_ENABLED"] = True
+    patient = add_patient(clinic)
+    nurse.client.post("/sign-out", data={"csrf_token": token_in(nurse.text("/account"))})
+    sign_in_through(nurse, nurse.text("/sign-in"), clinic.clinician_email)
+    form = {
+        "text": "Call us <b>at noon</b>.",
+        "key": "k" * 22,
+        "csrf_token": token_in(nurse.text("/account")),
+    }
+    wall.forward(minutes=16)
+    out = nurse.client.post(f"/patients/{patient}/text", data=form, headers=SAME)
+    page = out.get_data(as_text=True)
+    assert out.status_code == 401
+    assert "What you typed is kept" in page
+    assert "at noon" not in page, "the next one at this screen cannot read it"
+    refused = sign_in_through(nurse, page, clinic.clinician_email, "wrong, all of it")
+    again = sign_in_through(nurse, refused.get_data(as_text=True), clinic.clinician_email)
+    page = again.get_data(as_text=True)
+    assert ">Call us &lt;b&gt;at noon&lt;/b&gt;.</textarea>" in page
+    assert f'action="/patients/{patient}/text"' in page
+    assert f'<input type="hidden" name="key" value="{"k" * 22}">' in page
+    form["csrf_token"] = token_in(page)
+    assert nurse.client.post(f"/patients/{patient}/text", data=form, headers=SAME).status_code == 303
+    assert "at noon" in nurse.text(f"/patients/{patient}")
+
+
+def test_another_member_never_sees_what_was_typed_while_signed_out(nurse, clinic, wall):
+    nurse.client.post("/sign-out")
+    nurse.sign_in(clinic.clinician_email)
+    wall.forward(minutes=16)
+    page = nurse.client.post("/patients/pat_x/text", data={"text": "at noon"}, headers=SAME)
+    answer = sign_in_through(nurse, page.get_data(as_text=True), clinic.coordinator_email)
+    assert (answer.status_code, answer.location) == (303, "/")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}])
+def test_another_sites_form_is_not_kept(visitor, clinic, headers):
+    answer = visitor.client.post("/patients/pat_x/text", data={"text": "evil"}, headers=headers)
+    assert answer.status_code == 401
+    assert 'name="kept"' not in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("kept", ["", "x", "WyIvIixbXSwiIl0.aaaaaa.bbbbbbbbbbbb"])
+def test_a_kept_form_that_we_did_not_seal_is_nothing(visitor, clinic, kept):
+    form = {"email": clinic.clinician_email, "password": PASSWORD, "kept": kept}
+    assert visitor.client.post("/sign-in", data=form).location == "/"
+
+
+def token_in(page):
+    return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+
+
+def sign_in_through(browser, page, email, password=PASSWORD):
+    """Fill in the sign-in form of a page and press its button."""
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    return browser.client.post("/sign-in", data={**fields, "email": email, "password": password})
+
+
 def test_a_password_is_never_given_back_by_an_error_page(app, visitor):
     app.config["WTF_CSRF_ENABLED"] = True
     answer = visitor.client.post(
@@ -184,6 +246,13 @@ def test_the_hash_of_nobody_costs_what_a_members_costs():
     [
         ("short", "needs 12"),
         ("aaaaaaaaaaaaaaaa", "too easy"),
+        ("passwordpassword", "too easy"),
+        ("Password12345!", "too easy"),
+        ("P@ssw0rdP@ssw0rd1", "too easy"),
+        ("qwertyuiop1234567890", "too easy"),
+        ("letmein-welcome-1", "too easy"),
+        ("blue house blue house ", "too easy"),
+        ("123456789012345", "too easy"),
         ("lena.abara-secret", "too easy"),
         ("x" * 129, "at most 128"),
     ],

@@ -10,12 +10,26 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from followup.core.vocabulary import Severity, StaffRole, TaperStatus
+from followup.core.vocabulary import (
+    AlertEventKind,
+    AlertStatus,
+    Channel,
+    CommunicationStatus,
+    Direction,
+    Severity,
+    StaffRole,
+    TaperStatus,
+)
+from followup.services import taper
 from followup.store.models import (
+    AlertEvent,
     AuditEvent,
+    CarePlan,
+    Communication,
     CommunicationRequest,
     DetectedIssue,
     MedicationRequest,
+    Organization,
     TaperPlan,
 )
 from tests import factories
@@ -103,6 +117,8 @@ def test_a_draft_shows_its_levels_limits_and_warnings(desk):
     assert "Short by 2" in page
     assert "The patient is not told to ask for more." in page
     assert "Largest drop 1; limit is 2" in page
+    supply = page[: page.index("28 dispensed; the plan uses at most 30: 2 too few")]
+    assert supply.rindex('<li class="warn">') > supply.rindex("Largest drop"), "too few is no check mark"
     assert 'name="starts_on" type="date" value="2026-06-05"' in page, "ready to be worked out again"
     assert "not validated as software" in page
     sign = page[page.index('class="sign"') : page.index("</form>", page.index('class="sign"'))]
@@ -215,8 +231,86 @@ def test_hold_and_resume_are_buttons_with_their_roles(desk):
     assert desk.versions()[-1].status is TaperStatus.ON_HOLD
     assert desk.press(StaffRole.CLINICIAN, "hold").status_code == 409
     assert desk.press(StaffRole.CLINICIAN, "resume").status_code == 403
-    assert desk.press(StaffRole.PRESCRIBER, "resume").status_code == 303
+    unread = desk.press(StaffRole.PRESCRIBER, "resume")
+    assert unread.status_code == 422
+    assert "then tick this box" in said(unread)
+    assert desk.versions()[-1].status is TaperStatus.ON_HOLD
+    assert desk.press(StaffRole.PRESCRIBER, "resume", why_read="1").status_code == 303
     assert desk.versions()[-1].status is TaperStatus.APPROVED
+
+
+def test_a_held_plan_says_why_since_when_and_what_is_open(desk):
+    desk.press(StaffRole.CLINICIAN, "draft", **RULE)
+    desk.approve()
+    with desk.house.session() as session:
+        care_plan = session.get_one(CarePlan, desk.plan.id)
+        held = {"knowledge": desk.house.knowledge, "now": factories.NOW}
+        taper.hold(session, care_plan, reason="withdrawal", **held)
+        theirs = factories.alert(session, desk.patient, code="7301")
+        closed = factories.alert(session, desk.patient, code="7302", status=AlertStatus.RESOLVED)
+        someone = factories.patient(session, session.get_one(Organization, desk.patient.organization_id))
+        other = factories.alert(session, someone, code="7303")
+        text = factories.add(session, heard(desk.patient, "shaking and sweating all night"))
+        factories.add(session, raised(theirs, text))
+    page = said(desk.as_(StaffRole.PRESCRIBER).get(desk.address, base_url=doors.PUBLIC_URL))
+    panel = page[page.index("is on hold</h2>") :]
+    assert "The patient answered that withdrawal was strong." in panel
+    assert "Tue Jun 2, 9:00 am MDT" in panel or "Tue Jun 2, 11:00 am EDT" in panel
+    assert f'href="/alerts/{theirs.public_id}">Alert 7301</a>' in panel
+    assert "shaking and sweating all night" in panel
+    assert closed.public_id not in panel
+    assert other.public_id not in panel
+    assert "The taper is on hold. A prescriber must look at it." in panel
+    box = panel[panel.index('name="why_read"') :]
+    assert "checked" not in box[: box.index(">")]
+
+
+def heard(patient, body):
+    return Communication(
+        created_at=factories.NOW,
+        organization_id=patient.organization_id,
+        direction=Direction.IN,
+        status=CommunicationStatus.COMPLETED,
+        channel=Channel.SMS,
+        patient_id=patient.id,
+        provider="sandbox",
+        provider_sid="SM7301",
+        sender="+12025550123",
+        body=body,
+        received_at=factories.NOW,
+    )
+
+
+def raised(alert, text):
+    return AlertEvent(
+        created_at=factories.NOW,
+        organization_id=alert.organization_id,
+        alert_id=alert.id,
+        kind=AlertEventKind.TRIGGERED,
+        communication_id=text.id,
+        detail={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("act", "fields", "field"),
+    [
+        ("draft", {**RULE, "step_days": "20"}, "step_days"),
+        ("rows", {**RULE, "starts_on": ""}, "rows_starts_on"),
+    ],
+)
+def test_a_refused_panel_has_the_focus_and_the_title_counts(desk, act, fields, field):
+    page = said(desk.press(StaffRole.PRESCRIBER, act, **fields))
+    body = page[: page.index("<dialog")]
+    assert re.search(r"<title>\([12] to fix\) Plan, ", body)
+    assert body.count(" autofocus") == 1
+    assert re.search(rf'id="{field}"[^>]* autofocus', body)
+    assert "prescription" not in body[body.index(f'id="{field}"') :][:600], "the advice is about this field"
+
+
+def test_courses_are_named_in_words(desk):
+    page = said(desk.as_(StaffRole.PRESCRIBER).get("/plans", base_url=doors.PUBLIC_URL))
+    assert re.search(r'data-label="Course">(Short course|Long course|As needed)<', page)
 
 
 def test_the_desk_lists_drafts_first(desk):

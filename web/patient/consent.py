@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from followup.core.vocabulary import ConsentStatus, LinkPurpose
+from followup.core.vocabulary import ConsentStatus, Lane, Language, LinkPurpose
 from followup.services import consent as consents
 from followup.store.queries import links
 from followup.tasks.outbound import ring
@@ -39,11 +39,18 @@ def _shown(page: Page, error: str | None = None) -> ResponseReturnValue:
     status = found.status if found else ConsentStatus.INACTIVE
     if found and status is ConsentStatus.PROPOSED and found.open_until > house.clock.now():
         own_link = house.settings.public_url.rstrip("/") + url_for(".ask", token=page.token)
-        return page.show("consent.html", error=error, own_link=own_link), 400 if error else 200
+        shown = page.show("consent.html", error=error, own_link=own_link, switch_to=_other(page))
+        return shown, 422 if error else 200
     if status is ConsentStatus.ACTIVE:
-        return page.show("consented.html")
+        return page.show("consented.html", switch_to=_other(page))
     text = page.tell("consent_declined") if status is ConsentStatus.REJECTED else page.say("web_closed")
-    return page.show("message.html", title=_title(page), text=text)
+    return page.show("message.html", title=_title(page), text=text, switch_to=_other(page))
+
+
+def _other(page: Page) -> str:
+    """Return this page in the other language: nothing that was chosen on it is lost by going there."""
+    other = Language.ES if page.language is Language.EN else Language.EN
+    return url_for(".ask", token=page.token, lang=other.value)
 
 
 def _title(page: Page) -> str:
@@ -67,7 +74,7 @@ def answer(page: Page) -> ResponseReturnValue:
     return redirect(url_for(".ask", token=page.token, lang=page.language.value), 303)
 
 
-def _take(session: Session, page: Page, *, said_yes: bool):  # type: ignore[no-untyped-def]
+def _take(session: Session, page: Page, *, said_yes: bool) -> frozenset[Lane]:
     house, now = current_house(), current_house().clock.now()
     found = links.newest_consent(session, page.organization_id, page.patient.id, carrier_of(session, page))
     if found is None or found.status is not ConsentStatus.PROPOSED or found.open_until <= now:
@@ -94,4 +101,5 @@ def ask_before_stop(page: Page) -> ResponseReturnValue:
 @opens(LinkPurpose.CONSENT, even_if_expired=True)
 def stop_all(page: Page) -> ResponseReturnValue:
     """Take the yes back: every channel ends."""
-    return page.show("message.html", title=_title(page), text=stopped_words(page, stop(page, by=_BY)))
+    told = stopped_words(page, stop(page, by=_BY))
+    return page.show("message.html", title=_title(page), text=told, switch_to=_other(page))

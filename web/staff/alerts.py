@@ -51,7 +51,7 @@ def _page(public_id: str, *, errors: dict[str, str] | None = None, status: int =
         here="/",
         alert=row,
         wait=story.wait(row.tier, row.triggered_at, now),
-        why=story.why(row.kind, row.task, [f for w in row.words for f in w.flags], has_words=bool(row.words)),
+        why=story.why(row.kind, row.task, story.at_tier(row.words, row.tier), has_words=bool(row.words)),
         seen=seen or "",
         take_first=row.status is AlertStatus.TRIGGERED and row.tier in PAGED,
         reply_failed=any("safety_reply" in step.detail for step in history),

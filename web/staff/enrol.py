@@ -1,7 +1,8 @@
 """Enroll a patient: one form, a preview of every text, and only then the rows.
 
-A form has a one-time key in its address. What was typed is kept under it for an hour, for the member who typed
-it, so that a browser's Back loses nothing; a second press of the last button leads to what the first one made.
+A form has a one-time key in its address. What was typed is kept under it for an hour, for the member who
+typed it, so that a browser's Back loses nothing; a second press of the last button leads to what the first
+one made.
 """
 
 from datetime import datetime
@@ -99,9 +100,7 @@ def _already(patient: str | None) -> ResponseReturnValue:
 def _draft(key: str) -> MultiDict[str, str] | None:
     house, me = current_house(), current_staff()
     with house.session() as session:
-        kept = once.draft_of(
-            session, me.organization_id, _checked(key), by=me.id, now=house.clock.now()
-        )
+        kept = once.draft_of(session, me.organization_id, _checked(key), by=me.id, now=house.clock.now())
     return MultiDict(kept) if kept is not None else None
 
 
@@ -109,9 +108,7 @@ def _keep(key: str, form: FormReader) -> None:
     house, me = current_house(), current_staff()
     typed = {name: values for name, values in form.values.lists() if name not in _NOT_TYPED}
     with house.session() as session:
-        once.keep_draft(
-            session, me.organization_id, _checked(key), typed, by=me.id, now=house.clock.now()
-        )
+        once.keep_draft(session, me.organization_id, _checked(key), typed, by=me.id, now=house.clock.now())
 
 
 def _filled(form: FormReader) -> Enrolment | None:
@@ -155,7 +152,13 @@ def _save(key: str, filled: Enrolment) -> ResponseReturnValue:
     house, me, now = current_house(), current_staff(), current_house().clock.now()
     with house.session() as session:
         enrolled = enrolment.enrol(
-            session, me.organization_id, filled, by=me.id, knowledge=house.knowledge, now=now, key=_checked(key)
+            session,
+            me.organization_id,
+            filled,
+            by=me.id,
+            knowledge=house.knowledge,
+            now=now,
+            key=_checked(key),
         )
     for lane in enrolled.lanes:
         ring(lane)

@@ -16,6 +16,7 @@ from followup.services import audit, taper, taper_drafts, taper_release, taper_s
 from followup.store.queries import desk as desk_queries
 from followup.store.queries import staff, tapers
 from followup.tasks.outbound import ring
+from web import story
 from web.access import current_staff, needs
 from web.forms import FormReader
 from web.house import current_house
@@ -38,7 +39,7 @@ def desk() -> ResponseReturnValue:
         audit.record(
             session, me.organization_id, "plans.list", now=house.clock.now(), staff_id=me.id, count=len(rows)
         )
-    return render_template("staff/plans.html", rows=rows)
+    return render_template("staff/plans.html", rows=rows, story=story)
 
 
 @bp.get("/plans/<public_id>")
@@ -47,14 +48,26 @@ def show(public_id: str) -> ResponseReturnValue:
     return _page(public_id)
 
 
-def _page(public_id: str, form: FormReader | None = None, status: int = 200) -> ResponseReturnValue:
+def _page(
+    public_id: str, form: FormReader | None = None, status: int = 200, *, panel: str = "draft"
+) -> ResponseReturnValue:
+    """Return the page; `form` is what was posted from a panel ("draft", "rows" or "sign") and refused."""
     house, me, now = current_house(), current_staff(), current_house().clock.now()
     with house.session() as session:
         shown = _read(session, public_id)
-        form = form or _filled_in(shown["plan"], shown["sheet"])
+        filled_in = _filled_in(shown["plan"], shown["sheet"])
         audit.record(session, me.organization_id, "plans.view", now=now, staff_id=me.id, entity=public_id)
+    forms = {"draft": filled_in, "rows": filled_in, "sign": FormReader(MultiDict())}
+    if form is not None:
+        forms[panel] = form
     return render_template(
-        "staff/taper.html", form=form, units=_UNITS, manual_rows=MANUAL_ROWS, **shown
+        "staff/taper.html",
+        forms=forms,
+        faults=form.errors if form else {},
+        units=_UNITS,
+        manual_rows=MANUAL_ROWS,
+        story=story,
+        **shown,
     ), status
 
 
@@ -83,6 +96,7 @@ def _read(session: Session, public_id: str) -> dict[str, Any]:
         "care_plan": care_plan,
         "patient": patient,
         "prescription": prescription,
+        "alerts": desk_queries.open_alerts(session, me.organization_id, care_plan.patient_id),
         "issues": tapers.issues_of(session, me.organization_id, care_plan.patient_id),
         "drug": house.knowledge.rules.drugs.find(prescription.drug) if prescription else None,
         "plan": plan,
@@ -112,8 +126,16 @@ def draft(public_id: str) -> ResponseReturnValue:
         low=Decimal(1),
         high=Decimal(14),
         step=Decimal(1),
+        advice="It is how many days each level lasts before the next.",
     )
-    target = form.number("target_days", missing=None, low=Decimal(2), high=Decimal(41), step=Decimal(1))
+    target = form.number(
+        "target_days",
+        missing=None,
+        low=Decimal(2),
+        high=Decimal(41),
+        step=Decimal(1),
+        advice="It is how many days the whole plan lasts. It may stay empty.",
+    )
     unit = form.choice(
         "unit", [key for key, _ in _UNITS], missing="Choose whole tablets, or tablets that may be split."
     )
@@ -142,8 +164,8 @@ def draft_rows(public_id: str) -> ResponseReturnValue:
     if not rows:
         form.fault("level_1", "Type at least one row: the most a day, and for how many days.")
     if form.errors or starts_on is None or unit is None:
-        return _page(public_id, form, 422)
-    return _drafted(public_id, form, starts_on=starts_on, unit=Decimal(unit), rows=rows)
+        return _page(public_id, form, 422, panel="rows")
+    return _drafted(public_id, form, panel="rows", starts_on=starts_on, unit=Decimal(unit), rows=rows)
 
 
 def _start(form: FormReader) -> date | None:
@@ -166,14 +188,15 @@ def _rows(form: FormReader) -> list[tuple[Decimal, int]]:
             level, missing="Type the most a day.", low=Decimal(0), high=Decimal(100), step=Decimal("0.5")
         )
         length = form.number(
-            days, missing="Type for how many days.", low=Decimal(1), high=Decimal(42), step=Decimal(1)
-        )
+            days, missing="Type for how many days.", low=Decimal(1), high=Decimal(42), step=Decimal(1),
+            advice="It is how many days this level lasts.",
+        )  # fmt: skip
         if most is not None and length is not None:
             found.append((most, int(length)))
     return found
 
 
-def _drafted(public_id: str, form: FormReader, **terms: Any) -> ResponseReturnValue:
+def _drafted(public_id: str, form: FormReader, *, panel: str = "draft", **terms: Any) -> ResponseReturnValue:
     house, me = current_house(), current_staff()
     try:
         with house.session() as session:
@@ -188,7 +211,7 @@ def _drafted(public_id: str, form: FormReader, **terms: Any) -> ResponseReturnVa
             )
     except TaperRefused as refused:
         form.fault(refused.field or "draft", str(refused))
-        return _page(public_id, form, 422)
+        return _page(public_id, form, 422, panel=panel)
     return redirect(f"/plans/{public_id}", 303)
 
 
@@ -202,7 +225,7 @@ def approve(public_id: str) -> ResponseReturnValue:
     if form.ticked("has_warnings") and not form.ticked("warnings"):
         form.fault("warnings", "Read the warnings, then tick this box.")
     if form.errors:
-        return _page(public_id, form, 422)
+        return _page(public_id, form, 422, panel="sign")
     try:
         with house.session() as session:
             care_plan = desk_queries.care_plan(session, me.organization_id, public_id)
@@ -219,7 +242,7 @@ def approve(public_id: str) -> ResponseReturnValue:
             )
     except (Conflict, TaperRefused) as refused:
         form.fault("approve", str(refused))
-        return _page(public_id, form, 409)
+        return _page(public_id, form, 409, panel="sign")
     flash("Approved. Each step is texted at 5:00 pm of the evening before, on the patient's clock.", "ok")
     return redirect(f"/plans/{public_id}", 303)
 
@@ -245,7 +268,14 @@ def hold(public_id: str) -> ResponseReturnValue:
 @bp.post("/plans/<public_id>/resume")
 @needs(StaffRole.PRESCRIBER)
 def resume(public_id: str) -> ResponseReturnValue:
-    """Go on with the same version, or write a re-dated draft where days have passed."""
+    """Go on with the same version, or write a re-dated draft where days have passed.
+
+    Only with the box ticked that says why it was held.
+    """
+    form = FormReader(request.form)
+    if not form.ticked("why_read"):
+        form.fault("why_read", "Read why it was held and what is open, then tick this box.")
+        return _page(public_id, form, 422, panel="sign")
 
     def act(session: Session) -> str:
         house, me = current_house(), current_staff()
@@ -292,6 +322,6 @@ def _act(public_id: str, act: Callable[[Session], str]) -> ResponseReturnValue:
     except (Conflict, TaperRefused) as refused:
         form = FormReader(MultiDict())
         form.fault("approve", str(refused))
-        return _page(public_id, form, 409)
+        return _page(public_id, form, 409, panel="sign")
     flash(said, "ok")
     return redirect(f"/plans/{public_id}", 303)

@@ -69,7 +69,7 @@ def _grouped(rows: Sequence[Row]) -> dict[str, object]:
 
 def _row(alert: Waiting, told: Sequence[Moment], me: Member, now: datetime) -> Row:
     first = alert.words[0] if alert.words else None
-    flags = [flag for words in alert.words for flag in words.flags]
+    flags = story.at_tier(alert.words, alert.tier)
     return Row(
         alert=alert,
         wait=_wait(alert, now),

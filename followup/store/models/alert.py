@@ -69,7 +69,7 @@ class Alert(Owned):
     policy: Mapped[list[Any]]  #: Escalation steps as they stood when it was triggered.
     page_step: Mapped[int] = mapped_column(default=0)
     page_round: Mapped[int] = mapped_column(default=1)
-    triggered_at: Mapped[datetime]
+    triggered_at: Mapped[datetime]  #: When it last became what it is: raised, made worse, or brought back.
     next_step_at: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_users.id"))

@@ -18,6 +18,12 @@ class FormSubmission(Owned):
     # No index of its own: the unique one begins with it.
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     key: Mapped[str] = mapped_column(String(32))  #: Random, drawn when the form was shown.
-    entity: Mapped[str | None] = mapped_column(String(120))  #: Public id of what it made; None: not handed in.
-    staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_users.id"))  #: Who alone may see the draft.
-    draft: Mapped[dict[str, Any] | None]  #: Field -> values as typed; gone once it is handed in, or in an hour.
+    entity: Mapped[str | None] = mapped_column(
+        String(120)
+    )  #: Public id of what it made; None: not handed in.
+    staff_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("staff_users.id")
+    )  #: Who alone may see the draft.
+    draft: Mapped[
+        dict[str, Any] | None
+    ]  #: Field -> values as typed; gone once it is handed in, or in an hour.

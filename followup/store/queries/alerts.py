@@ -174,7 +174,7 @@ def newest_words(session: Session, organization_id: UUID, alert_id: UUID) -> UUI
 
 
 def words_seen_by(session: Session, organization_id: UUID, alert_id: UUID, staff_id: UUID) -> UUID | None:
-    """Return the newest event that had added words when a member last took the alert; None if they never did."""
+    """Return the newest event of words that was there when a member last took the alert, if they ever did."""
     taken = session.scalar(
         _newest_event(organization_id, alert_id, AlertEvent.kind.in_(_SEEN), AlertEvent.staff_id == staff_id)
     )
@@ -187,7 +187,7 @@ def _newest(
     return session.scalar(_newest_event(organization_id, alert_id, AlertEvent.kind.in_(_WORDS), *more))
 
 
-def _newest_event(organization_id: UUID, alert_id: UUID, *more: ColumnElement[bool]) -> Select[tuple[UUID]]:
+def _newest_event(organization_id: UUID, alert_id: UUID, *more: ColumnElement[bool]) -> Select[UUID]:
     # By id: it is made when the row is written, under the alert's lock. The event's time is that of the task,
     # and a text that waited for the lock carries an earlier one.
     return (
@@ -230,17 +230,23 @@ def is_noted(session: Session, organization_id: UUID, alert_id: UUID, request_id
 
 
 def active_flags(session: Session, organization_id: UUID, alert_id: UUID) -> Sequence[str]:
-    """Return the taxonomy's words for what an open alert is about, each once, in the order they came."""
-    found = session.scalars(
-        select(Flag.code)
+    """Return the taxonomy's words for what an open alert is about, each once, in the order they came.
+
+    Only of the texts that made it as grave as it is; of all its texts where none is.
+    """
+    found = session.execute(
+        select(Flag.code, Communication.tier == Alert.tier)
+        .join(Communication, Communication.id == Flag.communication_id)
+        .join(Alert, Alert.id == Flag.alert_id)
         .where(
             Flag.organization_id == organization_id,
             Flag.alert_id == alert_id,
             Flag.status == FlagStatus.ACTIVE,
         )
         .order_by(Flag.created_at, Flag.id)
-    )
-    return list(dict.fromkeys(found))
+    ).all()
+    grave = [code for code, is_grave in found if is_grave]
+    return list(dict.fromkeys(grave or [code for code, _ in found]))
 
 
 def pageable_staff(session: Session, organization_id: UUID) -> Sequence[StaffUser]:

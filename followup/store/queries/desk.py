@@ -1,8 +1,8 @@
 """Read models of the taper desk: whose plan waits for whom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +10,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.core.errors import NotFound
-from followup.core.vocabulary import CarePlanStatus, Course, Language, TaperStatus
-from followup.store.models import CarePlan, Patient, StaffUser, TaperPlan
+from followup.core.vocabulary import (
+    AlertKind,
+    AlertStatus,
+    CarePlanStatus,
+    Course,
+    Language,
+    TaperStatus,
+    Tier,
+)
+from followup.store.models import Alert, CarePlan, Patient, StaffUser, TaperPlan
+from followup.store.queries import worklist
+from followup.store.queries.people import TIER_ORDER
 
 LONGEST = 200  #: Most rows of the desk; drafts come first.
 _RANK = {TaperStatus.DRAFT: 0, TaperStatus.ON_HOLD: 1, TaperStatus.APPROVED: 2}
@@ -48,6 +58,21 @@ class OnDesk:
     starts_on: date | None
 
 
+@dataclass(frozen=True)
+class OpenAlert:
+    """An alert of the patient that nobody closed yet, with the words that raised it, the oldest first."""
+
+    id: UUID
+    public_id: str
+    code: str
+    kind: AlertKind
+    task: str
+    tier: Tier
+    status: AlertStatus
+    triggered_at: datetime
+    words: tuple[worklist.Words, ...] = ()
+
+
 def care_plan(session: Session, organization_id: UUID, public_id: str) -> CarePlan:
     """Return the row of a clinic's plan, to act on; NotFound for another clinic's."""
     found = session.scalar(
@@ -82,6 +107,30 @@ def staff_name(session: Session, organization_id: UUID, staff_id: UUID | None) -
             StaffUser.organization_id == organization_id, StaffUser.id == staff_id
         )
     )
+
+
+def open_alerts(session: Session, organization_id: UUID, patient_id: UUID) -> Sequence[OpenAlert]:
+    """Return what is open about a patient, the worst first: read before a plan that was held goes on."""
+    rows: Sequence[Any] = session.execute(
+        select(
+            Alert.id,
+            Alert.public_id,
+            Alert.code,
+            Alert.kind,
+            Alert.task,
+            Alert.tier,
+            Alert.status,
+            Alert.triggered_at,
+        )
+        .where(
+            Alert.organization_id == organization_id,
+            Alert.patient_id == patient_id,
+            Alert.status != AlertStatus.RESOLVED,
+        )
+        .order_by(TIER_ORDER.desc(), Alert.triggered_at, Alert.id)
+    ).all()
+    said = worklist.words_of(session, organization_id, [row[0] for row in rows])
+    return [replace(OpenAlert(*row), words=tuple(said.get(row[0], ()))) for row in rows]
 
 
 def waiting(session: Session, organization_id: UUID) -> Sequence[OnDesk]:
