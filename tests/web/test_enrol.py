@@ -308,6 +308,14 @@ def test_a_refused_form_is_kept_as_well(client):
     assert 'value="Ibarra"' in client.get(form, base_url=doors.PUBLIC_URL).get_data(as_text=True)
 
 
+@pytest.mark.parametrize("action", ["preview", "enrol", "edit"])
+@pytest.mark.parametrize("over", [{}, {"drug": ""}, {"max_units_per_day": "13"}])
+def test_no_page_is_the_answer_to_a_post_so_that_back_never_asks(client, action, over):
+    form = new_form(client)
+    answer = doors.submit(client, "/account", form, {**GOOD, **over, "action": action})
+    assert answer.status_code == 303
+
+
 def test_what_was_typed_is_for_the_member_who_typed_it(app, client, clinic):
     form = new_form(client)
     press(client, "preview", form=form, family_name="Ibarra")
@@ -319,6 +327,7 @@ def test_what_was_typed_is_for_the_member_who_typed_it(app, client, clinic):
         seen = other.get(f"{form}/preview", base_url=doors.PUBLIC_URL)
         assert (seen.status_code, seen.headers["Location"]) == (303, "/enrol")
     assert press(colleague, "preview", form=form).status_code == 404
+    assert "Ibarra" in text_of(client.get(form, base_url=doors.PUBLIC_URL))
 
 
 def test_what_was_typed_is_gone_after_an_hour(app, client, clinic):

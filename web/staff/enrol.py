@@ -34,31 +34,35 @@ def new_form() -> ResponseReturnValue:
 
 @bp.get("/enrol/<key>")
 def show_form(key: str) -> ResponseReturnValue:
-    """Show the form: empty, or with what this member typed into it within the hour."""
+    """Show the form: empty, or with what this member typed into it within the hour, its faults on wish."""
     if (made := _made(key)) is not None:
         return _already(made)
-    return _form(key, FormReader(_draft(key) or MultiDict()))
+    form = FormReader(_draft(key) or MultiDict())
+    is_wrong = "check" in request.args and _read(form) is None
+    return _form(key, form), 422 if is_wrong else 200
 
 
 @bp.post("/enrol/<key>")
 def submit(key: str) -> ResponseReturnValue:
-    """Keep what was typed, then go back to the form, on to the preview, or save."""
+    """Keep what was typed, then go back to the form, on to the preview, or save.
+
+    Every answer is a way to another page: a page that a browser's Back can show again without asking.
+    """
     form = FormReader(request.form)
+    action = form.raw("action")
     try:
-        if form.raw("action") != "enrol":
-            _keep(key, form)
-        if form.raw("action") == "edit":
-            return redirect(url_for(".show_form", key=_checked(key)), 303)
-        filled = _filled(form)
-        if filled is None:
-            return _form(key, form, 422)
-        return _save(key, filled) if form.raw("action") == "enrol" else _on_to_preview(key, filled)
-    except EnrolmentRefused as refused:
-        for name, what in refused.faults.items():
-            form.fault(name, what)
-        return _form(key, form, 422)
+        if action == "enrol" and (filled := _filled(form)) is not None:
+            return _save(key, filled)
+        _keep(key, form)
+    except EnrolmentRefused:
+        _keep(key, form)
     except once.Repeated:
         return _already(_made(key))
+    if action == "edit":
+        return redirect(url_for(".show_form", key=key), 303)
+    if action == "enrol" or _read(form) is None:
+        return redirect(url_for(".show_form", key=key, check=1), 303)
+    return redirect(url_for(".show_preview", key=key), 303)
 
 
 @bp.get("/enrol/<key>/preview")
@@ -71,13 +75,10 @@ def show_preview(key: str) -> ResponseReturnValue:
         flash("What was typed here is kept for an hour, and that is over. Fill in the form again.", "bad")
         return redirect(url_for(".new_form"), 303)
     form = FormReader(draft)
-    filled = _filled(form)
-    try:
-        return _preview(key, form, filled) if filled is not None else _form(key, form, 422)
-    except EnrolmentRefused as refused:
-        for name, what in refused.faults.items():
-            form.fault(name, what)
-        return _form(key, form, 422)
+    filled = _read(form)
+    if filled is None:
+        return redirect(url_for(".show_form", key=key, check=1), 303)
+    return _preview(key, form, filled)
 
 
 def _checked(key: str) -> str:
@@ -122,13 +123,22 @@ def _filled(form: FormReader) -> Enrolment | None:
     )
 
 
-def _on_to_preview(key: str, filled: Enrolment) -> ResponseReturnValue:
+def _read(form: FormReader) -> Enrolment | None:
+    """Return what the form says if it could be saved now; None with every fault noted on the form."""
     house, me = current_house(), current_staff()
-    with house.session() as session:
-        enrolment_form.check(
-            session, me.organization_id, filled, knowledge=house.knowledge, now=house.clock.now()
-        )
-    return redirect(url_for(".show_preview", key=key), 303)
+    filled = _filled(form)
+    if filled is None:
+        return None
+    try:
+        with house.session() as session:
+            enrolment_form.check(
+                session, me.organization_id, filled, knowledge=house.knowledge, now=house.clock.now()
+            )
+    except EnrolmentRefused as refused:
+        for name, what in refused.faults.items():
+            form.fault(name, what)
+        return None
+    return filled
 
 
 def _preview(key: str, form: FormReader, filled: Enrolment) -> ResponseReturnValue:
@@ -173,10 +183,10 @@ def _invited(at: datetime, now: datetime, zone: str) -> str:
     return f"The invitation goes out {when}, when texts may go."
 
 
-def _form(key: str, form: FormReader, status: int = 200) -> ResponseReturnValue:
+def _form(key: str, form: FormReader) -> str:
     house = current_house()
     zones = dict(enrol_form.US_ZONES)
-    page = render_template(
+    return render_template(
         "staff/enrol.html",
         key=_checked(key),
         form=form,
@@ -190,4 +200,3 @@ def _form(key: str, form: FormReader, status: int = 200) -> ResponseReturnValue:
         all_zones=enrol_form.all_zones(),
         protocols=[(name, plan.title) for name, plan in house.knowledge.protocols.items()],
     )
-    return page, status
