@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from followup.core.errors import Conflict, NotFound
 from followup.store.models import FormSubmission
+from followup.store.session import Sessions
 
 #: How long a form that was not handed in is kept: it holds a patient's data before anybody agreed to it.
 DRAFT_KEPT = timedelta(hours=1)
@@ -89,7 +90,7 @@ def keep_draft(
 
     Raises Repeated when the form was handed in meanwhile, NotFound for a key of somebody else.
     """
-    _forget_old(session, organization_id, now)
+    _forget_old(session, now, FormSubmission.organization_id == organization_id)
     kept = (
         update(FormSubmission)
         .where(_is(organization_id, key), FormSubmission.staff_id == by, FormSubmission.entity.is_(None))
@@ -124,14 +125,17 @@ def draft_of(
     )
 
 
-def _forget_old(session: Session, organization_id: UUID, now: datetime) -> None:
+def forget_old(sessions: Sessions, *, now: datetime) -> None:
+    """Delete, across clinics, what was typed and not handed in within an hour, and keys no page holds now."""
+    with sessions.begin() as session:
+        _forget_old(session, now)
+
+
+def _forget_old(session: Session, now: datetime, *of_whom: ColumnElement[bool]) -> None:
     unfinished = FormSubmission.entity.is_(None) & (FormSubmission.created_at <= now - DRAFT_KEPT)
     session.execute(
         delete(FormSubmission)
-        .where(
-            FormSubmission.organization_id == organization_id,
-            or_(unfinished, FormSubmission.created_at <= now - KEY_KEPT),
-        )
+        .where(or_(unfinished, FormSubmission.created_at <= now - KEY_KEPT), *of_whom)
         .execution_options(synchronize_session=False)
     )
 

@@ -19,6 +19,7 @@ from followup.services import (
     receipts,
     taper,
 )
+from followup.services import once as forms
 from followup.services.drain import Pace
 from followup.services.knowledge import Knowledge
 from followup.store.session import Sessions
@@ -77,6 +78,7 @@ def once(
         "invitations": at_once(invitations.chase),
         "holds": at_once(taper.enforce_holds),
         "endings": lambda: course_end.complete(sessions, now=clock.now()),
+        "drafts": lambda: forms.forget_old(sessions, now=clock.now()),
     }
     return [name for name, part in parts.items() if not _did(name, part)]
 

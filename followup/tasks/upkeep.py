@@ -1,15 +1,17 @@
 """Wake the small rounds: unanswered invitations, held tapers, and the proof that workers live."""
 
-from followup.services import course_end, heartbeat, invitations, taper
+from followup.services import course_end, heartbeat, invitations, once, taper
 from followup.tasks.app import celery_app, runtime
 
 
 @celery_app.task(name="followup.upkeep.chase")
 def chase() -> None:
-    """Ask staff about invitations that nobody answered, and end the courses that are over."""
+    """Ask staff about invitations that nobody answered, end courses that are over, forget unsaved forms."""
     house = runtime()
-    invitations.chase(house.sessions, knowledge=house.knowledge, now=house.clock.now())
-    course_end.complete(house.sessions, now=house.clock.now())
+    now = house.clock.now()
+    invitations.chase(house.sessions, knowledge=house.knowledge, now=now)
+    course_end.complete(house.sessions, now=now)
+    once.forget_old(house.sessions, now=now)
 
 
 @celery_app.task(name="followup.upkeep.holds")
