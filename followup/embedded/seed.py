@@ -33,7 +33,7 @@ from followup.core.vocabulary import (
 from followup.providers.ports import InboundMessage
 from followup.providers.sandbox import SandboxSender
 from followup.runtime import Runtime
-from followup.services import clinics, consent, drain, enrolment, expiry, inbound, staff, taper
+from followup.services import clinics, consent, drain, enrolment, expiry, inbound, invitations, staff, taper
 from followup.services.enrolment_form import Enrolment, Rx
 from followup.settings import Environment
 from followup.store.models import (
@@ -176,10 +176,11 @@ class _Past:
         self._plan_answers(person, known, at)
 
     def _plan_answers(self, person: Person, known: _Enrolled, at: datetime) -> None:
+        heard = invitations.times(at, person["zone"])[0] + _SETTLE  # on a Sunday morning it waits for noon
         if person["answer"] in ("yes", "stop"):
-            self._at(at + _SETTLE, lambda: self._says_yes(person, known))
+            self._at(heard, lambda: self._says_yes(person, known))
         elif person["answer"] == "no":
-            self._at(at + _SETTLE, lambda: self._texts(known.address, "NO"))
+            self._at(heard, lambda: self._texts(known.address, "NO"))
         if person["taper"] == "approve":
             self._at(at + 2 * _SETTLE, lambda: self._approve(known))
         for day, clock_time, words in person.get("replies", ()):
