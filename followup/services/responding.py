@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from followup.clinical.answering import which_text
 from followup.clinical.reply import RANGES, YES_NO
-from followup.core.vocabulary import Question, Tier
+from followup.core.vocabulary import AlertKind, Question, Tier
 from followup.services import answering, checkin
 from followup.services.hearing import Hearing
 from followup.services.understanding import Understood
 from followup.services.wording import units_label
 from followup.store.models import CommunicationRequest, TaperStep
+from followup.store.queries import alerts as alert_queries
 from followup.store.queries import inbound as queries
 from followup.store.queries import tapers as taper_queries
 
@@ -75,10 +76,23 @@ def _to_routine(hearing: Hearing, understood: Understood) -> CommunicationReques
     if clarified := _clarify(hearing, understood):
         return clarified
     key = chosen(hearing, understood)
+    if key not in _LIMITED_BY and not understood.answer.given and _is_waited_for(hearing):
+        # "By the next business day" would take back what they have just been told: people are on their way.
+        return answering.say(hearing, "auto_reply_saved", event="tier_routine_again")
     said = answering.say(hearing, key, event=_LIMITED_BY.get(key, "tier_routine"))
     if said is None and key not in _LIMITED_BY and not understood.answer.given:
         return answering.say(hearing, "auto_reply_saved", event="tier_routine_again")
     return said
+
+
+def _is_waited_for(hearing: Hearing) -> bool:
+    """Tell whether an urgent or emergency alert of this patient is open."""
+    if hearing.patient is None:
+        return False
+    alert = alert_queries.open_patient_alert(
+        hearing.session, hearing.organization.id, AlertKind.REPLY, hearing.patient.id
+    )
+    return alert is not None and alert.tier in (Tier.URGENT, Tier.EMERGENCY)
 
 
 def _has_own_text(understood: Understood) -> bool:

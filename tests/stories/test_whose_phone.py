@@ -72,3 +72,13 @@ def test_harmless_words_from_a_phone_of_staff_raise_nothing(world: World) -> Non
     nurse = world.staff()
     nurse.texts("thanks, on my way")
     assert world.alerts() == []
+
+
+def test_beside_an_open_emergency_a_plain_text_is_not_put_off_to_the_next_day(world: World) -> None:
+    world.staff()
+    ana = world.enrol()
+    ana.texts("i want to kill myself")
+    ana.forget()
+    ana.texts("can someone call me now?")
+    assert len(ana.received) == 1
+    assert "added to what we have" in ana.last
